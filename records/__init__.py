@@ -1,0 +1,1 @@
+"""What happened: the schema of a record history, and the only code that reads or writes one."""

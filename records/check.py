@@ -1,0 +1,139 @@
+"""What may be used of a history, and what is kept aside with its reason: nothing is silently used, nothing lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from records.codes import NEED_GROUPS
+from records.history import History
+from records.schema import TABLES, Column, Table
+
+Mask: TypeAlias = pa.ChunkedArray | pa.Array
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of `check`.
+
+    Attributes:
+        history: the rows that may be used.
+        set_aside: by table, the rows that may not, with one more column `reason` (a sentence without any value).
+        notices: by (table, sentence), how many rows are used although something about them is odd.
+    """
+
+    history: History
+    set_aside: Mapping[str, pa.Table]
+    notices: Mapping[tuple[str, str], int]
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Number of rows set aside, by (table, reason)."""
+        found: Counter[tuple[str, str]] = Counter()
+        for table, rows in self.set_aside.items():
+            found.update((table, reason) for reason in rows["reason"].to_pylist())
+        return dict(found)
+
+
+def check(tables: Mapping[str, pa.Table], moment: datetime | None = None) -> Checked:
+    """Split unchecked tables of the schema's types into usable rows and rows set aside.
+
+    Args:
+        tables: Arrow tables by name, as `records.history.raw_table` makes them; columns may hold nulls.
+        moment: aware; rows that happened or were recorded at it or later are set aside. None keeps them.
+
+    A row is set aside for the first reason that holds, in this order: a required value is missing, a value is not
+    allowed, the patient is unknown, it happened before the patient was born, it happened or was recorded at or
+    after the moment, its event id was seen before.
+    """
+    patients, odd_patients = _split(tables.get("patients", _empty("patients")), TABLES["patients"], ())
+    usable: dict[str, pa.Table] = {"patients": patients}
+    set_aside: dict[str, pa.Table] = {"patients": odd_patients} if odd_patients.num_rows else {}
+    for name, table in TABLES.items():
+        if name == "patients" or name not in tables:
+            continue
+        usable[name], odd = _split(tables[name], table, tuple(_event_faults(tables[name], patients, moment)))
+        if odd.num_rows:
+            set_aside[name] = odd
+    history = History.of(usable)
+    return Checked(history, set_aside, _notices(history))
+
+
+def _split(rows: pa.Table, table: type[Table], faults: tuple[tuple[str, Mask], ...]) -> tuple[pa.Table, pa.Table]:
+    if not rows.num_rows:
+        return rows, rows.append_column("reason", pa.nulls(0, pa.string()))
+    reason: pa.Array = pa.nulls(rows.num_rows, pa.string())
+    for sentence, mask in (*_value_faults(rows, table), *faults):
+        reason = _first_reason(reason, sentence, mask)
+    key = "event_id" if table.is_event() else "patient_id"
+    reason = _first_reason(reason, f"duplicate {key.replace('_', ' ')}", _repeated(rows[key], reason))
+    good = reason.is_null()
+    return rows.filter(good), rows.append_column("reason", reason).filter(pc.invert(good))
+
+
+def _first_reason(reason: pa.Array, sentence: str, mask: Mask) -> pa.Array:
+    mask = pc.fill_null(mask, False)
+    if isinstance(mask, pa.ChunkedArray):
+        mask = mask.combine_chunks()
+    return pc.if_else(pc.and_(reason.is_null(), mask), sentence, reason)
+
+
+def _value_faults(rows: pa.Table, table: type[Table]) -> Iterator[tuple[str, Mask]]:
+    for name, column in table.columns().items():
+        if name not in rows.column_names:
+            continue
+        values = rows[name]
+        if not column.nullable and values.null_count:
+            yield f"{name} is missing", values.is_null()
+        yield from _range_faults(name, column, values)
+
+
+def _range_faults(name: str, column: Column, values: pa.ChunkedArray) -> Iterator[tuple[str, Mask]]:
+    if column.one_of:
+        yield f"{name} is not an allowed value", pc.invert(pc.is_in(values, pa.array(column.one_of)))
+    if column.at_least is not None:
+        yield f"{name} is below {column.at_least:g}", pc.less(values, column.at_least)
+    if column.at_most is not None:
+        yield f"{name} is above {column.at_most:g}", pc.greater(values, column.at_most)
+
+
+def _event_faults(rows: pa.Table, patients: pa.Table, moment: datetime | None) -> Iterator[tuple[str, Mask]]:
+    if not rows.num_rows:
+        return
+    owner = pc.index_in(rows["patient_id"], patients["patient_id"].combine_chunks())
+    yield "the patient is unknown", owner.is_null()
+    born = patients["birth_date"].take(owner)
+    day = pc.local_timestamp(rows["event_time"].cast(pa.timestamp("us", tz="Europe/Helsinki"))).cast(
+        pa.date32(), safe=False
+    )
+    yield "it happened before the patient was born", pc.less(day, born)
+    if moment is not None:
+        limit = pa.scalar(moment, pa.timestamp("us", tz="UTC"))
+        yield "it happened at or after the moment", pc.greater_equal(rows["event_time"], limit)
+        yield "it was recorded at or after the moment", pc.greater_equal(rows["recorded_at"], limit)
+
+
+def _repeated(keys: pa.ChunkedArray, reason: pa.Array) -> pa.Array:
+    """True where a usable row's key stands in an earlier usable row."""
+    seen: set[object] = set()
+    repeated = []
+    for key, fault in zip(keys.to_pylist(), reason.is_null().to_pylist(), strict=True):
+        repeated.append(fault and key in seen)
+        if fault:
+            seen.add(key)
+    return pa.array(repeated, pa.bool_())
+
+
+def _notices(history: History) -> dict[tuple[str, str], int]:
+    codes = history["procedures"]["code"].value_counts()
+    unknown = sum(pair["counts"] for pair in codes.to_pylist() if not NEED_GROUPS.knows(pair["values"]))
+    return {("procedures", "unknown code, counted in the group other"): unknown} if unknown else {}
+
+
+def _empty(name: str) -> pa.Table:
+    return TABLES[name].arrow().empty_table()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from records.clock import HELSINKI, days, end_of_day, instant, microseconds, start_of_day
+from records.schema import INSTANT
+
+
+def test_a_time_with_an_offset_is_that_moment() -> None:
+    assert instant("2026-11-22T10:00:00+02:00") == datetime(2026, 11, 22, 8, tzinfo=UTC)
+    assert instant("2026-11-22T10:00:00Z") == datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def test_a_time_without_an_offset_is_helsinki_time_in_summer_and_winter() -> None:
+    assert instant("2026-07-01T10:00") == datetime(2026, 7, 1, 7, tzinfo=UTC)
+    assert instant("2026-12-01T10:00") == datetime(2026, 12, 1, 8, tzinfo=UTC)
+
+
+def test_a_bare_date_is_known_when_the_day_is_over() -> None:
+    assert instant("2026-07-01") == datetime(2026, 7, 1, 20, 59, 59, 999_999, tzinfo=UTC)
+    assert instant(date(2026, 7, 1)) == end_of_day(date(2026, 7, 1))
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "22.11.2026", "2026-02-30T10:00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        instant(text)
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25), date(2024, 2, 29), date(1969, 12, 31)])
+def test_a_day_runs_from_its_start_to_its_end_also_when_clocks_change(day: date) -> None:
+    assert start_of_day(day).astimezone(HELSINKI).date() == day
+    assert end_of_day(day) + timedelta(microseconds=1) == start_of_day(day + timedelta(days=1))
+
+
+@given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1))
+def test_the_day_of_an_instant_is_the_calendar_day_in_helsinki(moments: list[datetime]) -> None:
+    aware = [moment.replace(tzinfo=UTC) for moment in moments]
+    expected = [(moment.astimezone(HELSINKI).date() - date(1970, 1, 1)).days for moment in aware]
+    assert days(pa.array(aware, INSTANT)).tolist() == expected
+
+
+def test_microseconds_count_from_1970() -> None:
+    moments = pa.array([datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, tzinfo=UTC)], INSTANT)
+    assert microseconds(moments).tolist() == [1_000_000, -3_600_000_000]
