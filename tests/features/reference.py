@@ -1,0 +1,100 @@
+"""The meaning of every feature once more, in plain Python, one patient and one moment at a time.
+
+It shares no code with the evaluator: the two must agree to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from features.catalogue import Catalogue
+from features.families import EPISODE_GAP, Family
+from records.codes import NEED_GROUPS
+from records.history import History
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+Row = dict[str, Any]
+
+
+def reference(catalogue: Catalogue, history: History, name: str, as_of: datetime) -> list[float]:
+    """All features of one patient as of one moment."""
+    person = next(row for row in history["patients"].to_pylist() if row["patient_id"] == name)
+    today = as_of.astimezone(HELSINKI).date()
+    values: dict[str, float] = {}
+    for feature in catalogue:
+        family = feature.family
+        if family.aggregate == "age":
+            value = _age(person["birth_date"], today)
+        elif family.aggregate == "attribute":
+            value = float(bool(person[family.measure]))
+        elif family.of is not None:
+            suffix = feature.name.removeprefix(family.name)
+            top, bottom = (values[other + suffix] for other in family.of)
+            value = top / bottom if bottom else math.nan
+        else:
+            rows = [row for row in _seen(history, family, name, as_of, today) if _matches(row, family, feature.level)]
+            value = _aggregate(family, [row for row in rows if feature.days is None or row["age"] <= feature.days])
+        values[feature.name] = value
+    return list(values.values())
+
+
+def _seen(history: History, family: Family, name: str, as_of: datetime, today: date) -> Iterator[Row]:
+    rows = [row for row in history[family.source].to_pylist() if row["patient_id"] == name]
+    rows = [row for row in rows if row["event_time"] < as_of and row["recorded_at"] < as_of]
+    previous = None
+    for row in sorted(rows, key=lambda row: (row["event_time"], row["event_id"])):
+        day = row["event_time"].astimezone(HELSINKI).date()
+        row["age"] = (today - day).days
+        row["gap"] = None if previous is None else (day - previous).days
+        row["starts_episode"] = int(row["gap"] is None or row["gap"] > EPISODE_GAP)
+        if "code" in row:
+            row["group"] = NEED_GROUPS.group(row["code"])
+        previous = day
+        yield row
+
+
+def _matches(row: Row, family: Family, level: str | None) -> bool:
+    wanted = all(row[column] in allowed for column, allowed in family.where)
+    measured = family.measure is None or row[family.measure] is not None
+    return wanted and measured and (level is None or row[family.by or ""] == level)
+
+
+def _age(born: date | None, today: date) -> float:
+    if born is None:
+        return math.nan
+    return float(today.year - born.year - ((today.month, today.day) < (born.month, born.day)))
+
+
+def _aggregate(family: Family, rows: list[Row]) -> float:
+    values = [row[family.measure] for row in rows] if family.measure else []
+    ages = [row["age"] for row in rows]
+    match family.aggregate:
+        case "count":
+            return float(len(rows))
+        case "total":
+            return float(sum(values))
+        case "distinct":
+            return float(len(set(values)))
+    if not rows:
+        return math.nan
+    match family.aggregate:
+        case "since":
+            return float(ages[-1])
+        case "oldest":
+            return float(ages[0])
+        case "last":
+            return float(values[-1])
+        case "highest":
+            return float(max(values))
+        case "mean":
+            return sum(values) / len(values)
+        case "slope":
+            n, sx, sy = len(rows), sum(ages), sum(values)
+            sxy, sxx = sum(x * y for x, y in zip(ages, values, strict=True)), sum(x * x for x in ages)
+            below = n * sxx - sx * sx
+            return 365 * (sx * sy - n * sxy) / below if below else math.nan
+    raise AssertionError(family.aggregate)
