@@ -1,0 +1,128 @@
+"""An assessment: need, segment, what to book and why, for one patient as of one moment. A person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+import pyarrow.compute as pc
+
+from features.catalogue import Catalogue
+from features.evaluate import Matrix, Moments, evaluate
+from models.need import ModelError, NeedModel
+from models.reasons import Reason, reasons
+from models.segments import FirstAppointment, Segment, SegmentTable
+from records.history import History
+
+Status = Literal["assessed", "no_history"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An expected amount, in all and by profession."""
+
+    total: float
+    by_profession: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the service says about one patient.
+
+    With status `no_history` nothing is predicted: segment, probabilities, visits and minutes are None, there are no
+    reasons, and the first appointment is the one for patients about whom nothing is recorded.
+
+    Attributes:
+        status: `assessed` or `no_history`.
+        as_of: the moment, aware.
+        segment: the suggested segment.
+        probabilities: of each segment, summing to 1.
+        visits: expected visits of the episode.
+        minutes: expected chair minutes of the episode.
+        first_appointment: what to book.
+        special_needs: whether care needs special arrangements, on record.
+        reasons: why, strongest first.
+        events_seen: number of events known at the moment.
+        latest_event: when the latest of them happened.
+    """
+
+    status: Status
+    as_of: datetime
+    segment: Segment | None
+    probabilities: Mapping[str, float] | None
+    visits: Expected | None
+    minutes: Expected | None
+    first_appointment: FirstAppointment
+    special_needs: bool
+    reasons: tuple[Reason, ...]
+    events_seen: int
+    latest_event: datetime | None
+
+
+def assess(
+    model: NeedModel, catalogue: Catalogue, segments: SegmentTable, history: History, as_of: datetime
+) -> Assessment:
+    """Assess the one patient of a history.
+
+    Raises:
+        ModelError: the model was made for another version of the catalogue.
+        ValueError: the history does not hold exactly one patient.
+    """
+    if model.catalogue != catalogue.version:
+        raise ModelError(f"the model reads features {model.catalogue}, the catalogue is {catalogue.version}")
+    if len(history.patient_ids) != 1:
+        raise ValueError(f"an assessment is of one patient; the history holds {len(history.patient_ids)}")
+    patient_id = history.patient_ids[0].as_py()
+    special_needs = bool(history["patients"]["special_needs"][0].as_py())
+    seen, latest = _known(history, as_of)
+    if not seen:
+        return Assessment(
+            "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
+        )
+    matrix = evaluate(catalogue, history, Moments.of([patient_id], [as_of]))
+    predicted = model.predict(matrix.values)
+    at = int(segments.suggest(predicted.at_least)[0])
+    return Assessment(
+        status="assessed",
+        as_of=as_of,
+        segment=segments.segments[at],
+        probabilities=dict(zip(segments.names, predicted.probabilities[0].tolist(), strict=True)),
+        visits=_expected(model, predicted.visits[0]),
+        minutes=_expected(model, predicted.minutes[0]),
+        first_appointment=segments.segments[at].first,
+        special_needs=special_needs,
+        reasons=tuple(_reasons(model, catalogue, matrix, at)),
+        events_seen=seen,
+        latest_event=latest,
+    )
+
+
+def _known(history: History, as_of: datetime) -> tuple[int, datetime | None]:
+    """How many events of the patient the moment sees, and when the latest of them happened."""
+    seen, latest = 0, None
+    for name in history:
+        if name == "patients" or not history[name].num_rows:
+            continue
+        rows = history[name]
+        known = pc.and_(pc.less(rows["event_time"], as_of), pc.less(rows["recorded_at"], as_of))
+        times = rows["event_time"].filter(known)
+        if len(times):
+            seen += len(times)
+            newest = pc.max(times).as_py()
+            latest = newest if latest is None else max(latest, newest)
+    return seen, latest
+
+
+def _expected(model: NeedModel, amounts: np.ndarray) -> Expected:
+    by_profession = dict(zip(model.need.professions, amounts.tolist(), strict=True))
+    return Expected(float(amounts.sum()), by_profession)
+
+
+def _reasons(model: NeedModel, catalogue: Catalogue, matrix: Matrix, at: int) -> list[Reason]:
+    """Reasons speak of the threshold into the suggested segment; for the lowest, of the one it stays under."""
+    threshold = max(at - 1, 0)
+    contributions = model.estimator.contributions(matrix.values)[0, threshold, :-1]
+    return reasons(catalogue, matrix.values[0], contributions)
