@@ -1,0 +1,1 @@
+"""How a model earns its place: cohort, fit, evaluation, gate, registry."""
