@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from records.clock import days
 from records.codes import NEED_GROUPS
 from records.history import History
 from records.schema import TABLES, Column, Table
@@ -108,9 +109,7 @@ def _event_faults(rows: pa.Table, patients: pa.Table, moment: datetime | None) -
     owner = pc.index_in(rows["patient_id"], patients["patient_id"].combine_chunks())
     yield "the patient is unknown", owner.is_null()
     born = patients["birth_date"].take(owner)
-    day = pc.local_timestamp(rows["event_time"].cast(pa.timestamp("us", tz="Europe/Helsinki"))).cast(
-        pa.date32(), safe=False
-    )
+    day = pa.array(days(pc.fill_null(rows["event_time"], 0))).cast(pa.date32())
     yield "it happened before the patient was born", pc.less(day, born)
     if moment is not None:
         limit = pa.scalar(moment, pa.timestamp("us", tz="UTC"))

@@ -6,14 +6,16 @@ Instants are UTC; a day is a calendar day in Europe/Helsinki, counted in whole d
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
+_DAY = 86_400_000_000
 _LAST_MICROSECOND = time(23, 59, 59, 999_999)
 
 
@@ -57,6 +59,40 @@ def microseconds(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def days(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
-    """Helsinki days since 1970-01-01 of an Arrow array of UTC instants without nulls."""
-    local = pc.local_timestamp(instants.cast(pa.timestamp("us", tz="Europe/Helsinki")))
-    return np.asarray(local.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy())
+    """Helsinki days since 1970-01-01 of an Arrow array of instants without nulls, exact from 1900 to 2100."""
+    utc = microseconds(instants)
+    since, offset = _offsets()
+    local = utc + offset[np.searchsorted(since, utc, side="right") - 1]
+    return (local // _DAY).astype(np.int32)
+
+
+@cache
+def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """From which microsecond on which offset holds, in microseconds east of UTC.
+
+    Read off the time zone database month by month, because Arrow's own conversion knows no summer time after 2037.
+    """
+    months = [datetime(year, month, 1, tzinfo=UTC) for year in range(1900, 2101) for month in range(1, 13)]
+    found = [(np.iinfo(np.int64).min, _offset(months[0]))]
+    for start, end in pairwise(months):
+        if _offset(start) != _offset(end):
+            found.append((_microsecond(_change(start, end)), _offset(end)))
+    since, offset = zip(*found, strict=True)
+    return np.array(since, np.int64), np.array(offset, np.int64)
+
+
+def _change(start: datetime, end: datetime) -> datetime:
+    """The first second between two moments at which the offset is that of the end."""
+    while end - start > timedelta(seconds=1):
+        middle = start + timedelta(seconds=(end - start) // timedelta(seconds=2))
+        start, end = (middle, end) if _offset(middle) == _offset(start) else (start, middle)
+    return end
+
+
+def _offset(moment: datetime) -> int:
+    east = moment.astimezone(HELSINKI).utcoffset() or timedelta(0)
+    return east // timedelta(microseconds=1)
+
+
+def _microsecond(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -43,6 +43,12 @@ FINDINGS = (
     "plaque",  # sites with visible plaque, %
     "teeth",  # permanent teeth present, count
 )
+APPOINTMENT_STATES = ("booked", "cancelled", "late_cancelled", "no_show", "fulfilled")
+VOUCHER_STATES = ("granted", "activated", "ended", "withdrawn")
+OUTCOMES = ("accepted", "overridden")
+RECIPIENTS = ("client", "provider")
+MESSAGE_CHANNELS = ("sms", "portal")
+MESSAGE_STATES = ("queued", "sent", "not_sent", "delivered", "failed", "withdrawn")
 CHARGES = ("dental", "medical", "hospital", "mental", "drugs", "other")
 
 
@@ -120,6 +126,23 @@ class Contacts(Event):
     service = Column(pa.string(), "The service asked for.", one_of=SERVICES)
 
 
+class Appointments(Event):
+    """One row is one change of an appointment's state: booked, cancelled, missed or fulfilled.
+
+    `event_time` is when the state changed, so that a no-show is seen only once it is one. A rescheduled appointment
+    is a cancelled one and a new one.
+    """
+
+    name = "appointments"
+    appointment_id = Column(pa.string(), "The appointment; its rows share it.")
+    state = Column(pa.string(), "The state from now on.", one_of=APPOINTMENT_STATES)
+    starts_at = Column(INSTANT, "Start that was booked.")
+    minutes = Column(
+        pa.int32(), "Booked minutes; for `fulfilled` the real ones.", nullable=True, at_least=0, at_most=1440
+    )
+    profession = Column(pa.string(), "Who was to give the care.", one_of=PROFESSIONS)
+
+
 class Visits(Event):
     """One row is one visit that took place; booked, cancelled and missed ones are not visits."""
 
@@ -165,6 +188,7 @@ class Answers(Event):
     """One row is one answer to one interview question, as a number (a coded choice or a quantity)."""
 
     name = "answers"
+    contact_id = Column(pa.string(), "Event id of the contact it was asked at.", nullable=True)
     question = Column(pa.string(), "Stable name of the question.")
     value = Column(pa.float64(), "The answer; codes as their numbers.")
 
@@ -176,6 +200,41 @@ class Charges(Event):
     category = Column(pa.string(), "Kind of care charged for.", one_of=CHARGES)
     cents = Column(pa.int64(), "Amount, hundredths of the currency unit.", at_least=0)
     units = Column(pa.int32(), "How many visits or items it covers; null when not known.", nullable=True, at_least=0)
+
+
+class Vouchers(Event):
+    """One row is one change of a voucher's state: granted, activated, ended or withdrawn."""
+
+    name = "vouchers"
+    voucher_id = Column(pa.string(), "The voucher; its rows share it.")
+    definition_id = Column(pa.string(), "The voucher definition, with its version, whose rules hold.")
+    state = Column(pa.string(), "The state from now on.", one_of=VOUCHER_STATES)
+    valid_until = Column(pa.date32(), "Last day on which care may be given.", nullable=True)
+    provider_id = Column(pa.string(), "The provider chosen; null until activated.", nullable=True)
+
+
+class Decisions(Event):
+    """One row is one person's decision on one assessment; a later one supersedes it, both are kept."""
+
+    name = "decisions"
+    assessment_id = Column(pa.string(), "The assessment decided on.")
+    suggested = Column(pa.string(), "Segment that was suggested; null without history.", nullable=True)
+    decided = Column(pa.string(), "Segment that the person decided on.")
+    outcome = Column(pa.string(), "Whether the suggestion was taken.", one_of=OUTCOMES)
+    reason_code = Column(pa.string(), "Why it was overridden, as a code.", nullable=True)
+
+
+class Messages(Event):
+    """One row is one change of a message's state; its text is never kept here."""
+
+    name = "messages"
+    message_id = Column(pa.string(), "The message; its rows share it.")
+    voucher_id = Column(pa.string(), "The voucher it is about.", nullable=True)
+    kind = Column(pa.string(), "What it says, as the name of a rule.")
+    recipient = Column(pa.string(), "Who gets it.", one_of=RECIPIENTS)
+    channel = Column(pa.string(), "How it goes.", one_of=MESSAGE_CHANNELS)
+    state = Column(pa.string(), "The state from now on.", one_of=MESSAGE_STATES)
+    reason = Column(pa.string(), "Why it was not sent or failed, as a code.", nullable=True)
 
 
 TABLES: dict[str, type[Table]] = {
