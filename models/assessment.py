@@ -45,7 +45,7 @@ class Assessment:
         first_appointment: what to book.
         special_needs: whether care needs special arrangements, on record.
         reasons: why, strongest first.
-        events_seen: number of events known at the moment.
+        events_seen: number of events known at the moment, of the tables that features read.
         latest_event: when the latest of them happened.
     """
 
@@ -77,7 +77,7 @@ def assess(
         raise ValueError(f"an assessment is of one patient; the history holds {len(history.patient_ids)}")
     patient_id = history.patient_ids[0].as_py()
     special_needs = bool(history["patients"]["special_needs"][0].as_py())
-    seen, latest = _known(history, as_of)
+    seen, latest = _known(catalogue, history, as_of)
     if not seen:
         return Assessment(
             "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
@@ -100,10 +100,10 @@ def assess(
     )
 
 
-def _known(history: History, as_of: datetime) -> tuple[int, datetime | None]:
-    """How many events of the patient the moment sees, and when the latest of them happened."""
+def _known(catalogue: Catalogue, history: History, as_of: datetime) -> tuple[int, datetime | None]:
+    """How many events that features read the moment sees, and when the latest of them happened."""
     seen, latest = 0, None
-    for name in history:
+    for name in catalogue.sources:
         if name == "patients" or not history[name].num_rows:
             continue
         rows = history[name]

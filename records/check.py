@@ -48,10 +48,11 @@ def check(tables: Mapping[str, pa.Table], moment: datetime | None = None) -> Che
         tables: Arrow tables by name, as `records.history.raw_table` makes them; columns may hold nulls.
         moment: aware; rows that happened or were recorded at it or later are set aside. None keeps them.
 
-    A row is set aside for the first reason that holds, in this order: a required value is missing, a value is not
-    allowed, the patient is unknown, it happened before the patient was born, it happened or was recorded at or
-    after the moment, its event id was seen before.
+    Codes are first written as the schema writes them (K021 for k02.1). A row is set aside for the first reason that
+    holds, in this order: a required value is missing, a value is not allowed, the patient is unknown, it happened
+    before the patient was born, it happened or was recorded at or after the moment, its event id was seen before.
     """
+    tables = {name: _canonical(name, rows) for name, rows in tables.items()}
     patients, odd_patients = _split(tables.get("patients", _empty("patients")), TABLES["patients"], ())
     usable: dict[str, pa.Table] = {"patients": patients}
     set_aside: dict[str, pa.Table] = {"patients": odd_patients} if odd_patients.num_rows else {}
@@ -63,6 +64,16 @@ def check(tables: Mapping[str, pa.Table], moment: datetime | None = None) -> Che
             set_aside[name] = odd
     history = History.of(usable)
     return Checked(history, set_aside, _notices(history))
+
+
+def _canonical(name: str, rows: pa.Table) -> pa.Table:
+    """Codes as the schema writes them: upper case, without spaces around, diagnoses without the dot."""
+    if "code" not in rows.column_names:
+        return rows
+    code = pc.utf8_upper(pc.utf8_trim_whitespace(rows["code"]))
+    if name == "diagnoses":
+        code = pc.replace_substring(code, ".", "")
+    return rows.set_column(rows.column_names.index("code"), "code", code)
 
 
 def _split(rows: pa.Table, table: type[Table], faults: tuple[tuple[str, Mask], ...]) -> tuple[pa.Table, pa.Table]:

@@ -5,6 +5,7 @@ Instants are UTC; a day is a calendar day in Europe/Helsinki, counted in whole d
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
@@ -15,6 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
+_EXTENDED = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?")
+# Other forms are refused: Python reads the compact 20261122 as a midnight, which would be known a day too early.
 _DAY = 86_400_000_000
 _LAST_MICROSECOND = time(23, 59, 59, 999_999)
 
@@ -26,7 +29,7 @@ def instant(value: str | date | datetime) -> datetime:
     is known only to the day counts as known when the day is over.
 
     Raises:
-        ValueError: the text is no ISO 8601 date or date-time.
+        ValueError: the text is no ISO 8601 date or date-time in the extended form, with hyphens.
 
     Examples:
         >>> instant("2026-11-22T10:00:00+02:00").isoformat()
@@ -35,6 +38,8 @@ def instant(value: str | date | datetime) -> datetime:
         '2026-11-22T21:59:59.999999+00:00'
     """
     if isinstance(value, str):
+        if not _EXTENDED.fullmatch(value):
+            raise ValueError("no ISO 8601 date or time in the extended form, as 2026-11-22T10:00")
         value = date.fromisoformat(value) if len(value) == len("2026-11-22") else datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         return end_of_day(value)

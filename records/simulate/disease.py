@@ -148,8 +148,9 @@ def permanent_teeth(age: Floats) -> Ints:
 def _target(people: People, who: Ints, age: Floats) -> Floats:
     # Set so that about 27 % of adults are at 2 or above: periodontitis in Healthy Finland 2023.
     level = np.interp(age, [12, 20, 40, 65, 85], [0.1, 0.4, 1.25, 2.0, 2.2])
-    return np.clip(level + 0.9 * people.perio[who] * np.interp(age, [12, 35], [0.3, 1.0])
-                   + 0.6 * people.smokes[who], 0.0, 4.0)
+    return np.clip(
+        level + 0.9 * people.perio[who] * np.interp(age, [12, 35], [0.3, 1.0]) + 0.6 * people.smokes[who], 0.0, 4.0
+    )
 
 
 def _periodontal_visits(rng: Generator, perio: Floats, age: Floats) -> Ints:

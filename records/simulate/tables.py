@@ -36,8 +36,12 @@ MUNICIPALITY = "091"
 
 _Columns: TypeAlias = dict[str, pa.Array]
 
-_UNITS = (*(f"Clinic {district}" for district in DISTRICTS), "Emergency clinic",
-          *(f"Voucher clinic {n}" for n in range(1, 8)), "Purchased clinic")
+_UNITS = (
+    *(f"Clinic {district}" for district in DISTRICTS),
+    "Emergency clinic",
+    *(f"Voucher clinic {n}" for n in range(1, 8)),
+    "Purchased clinic",
+)
 _EMERGENCY_UNIT, _VOUCHER_UNIT, _PURCHASED_UNIT = len(DISTRICTS), len(DISTRICTS) + 1, len(_UNITS) - 1
 
 
@@ -113,11 +117,13 @@ def _contacts(rng: Generator, course: Course, window: Window) -> Contacts:
     persons = np.concatenate([episodes.person, person, episodes.person[visits.episode[within]]])
     days = np.concatenate([episodes.day, day, asked])
     begins = np.arange(len(days)) < len(episodes.day)
-    service = np.concatenate([
-        np.array([SERVICES.index(name) for name in CAUSES])[episodes.cause],
-        np.full(len(day), SERVICES.index("advice")),
-        rng.choice([SERVICES.index("treatment"), SERVICES.index("other")], len(asked)),
-    ])
+    service = np.concatenate(
+        [
+            np.array([SERVICES.index(name) for name in CAUSES])[episodes.cause],
+            np.full(len(day), SERVICES.index("advice")),
+            rng.choice([SERVICES.index("treatment"), SERVICES.index("other")], len(asked)),
+        ]
+    )
     pain = service == SERVICES.index("emergency")
     # Pain calls in the morning, so that relief on the same day comes after it.
     minutes = OPENS + rng.random(len(days)) * np.where(pain, 180.0, 475.0)

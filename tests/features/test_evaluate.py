@@ -58,7 +58,11 @@ class TestWhatIsSeen:
 
     def test_a_gap_does_not_show_a_visit_that_was_recorded_later(self) -> None:
         catalogue = Catalogue(highest("visits.gap", "gap", L, "gap"))
-        visits = [event("visits", "2025-01-01"), event("visits", "2025-01-31", known="2025-06-01"), event("visits", "2025-03-02")]
+        visits = [
+            event("visits", "2025-01-01"),
+            event("visits", "2025-01-31", known="2025-06-01"),
+            event("visits", "2025-03-02"),
+        ]
         assert value(catalogue, history(visits=visits), "2025-05-01T12:00", "gap") == 60
         assert value(catalogue, history(visits=visits), "2025-07-01T12:00", "gap") == 30
 
@@ -142,7 +146,12 @@ moments = st.builds(
 )
 delays = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(days=40), timedelta(days=300)])
 OPTIONS: dict[str, dict[str, list[Any]]] = {
-    "visits": {"minutes": [None, 0, 30, 45], "profession": list(PROFESSIONS), "urgency": list(URGENCIES), "unit": [None, "A", "B"]},
+    "visits": {
+        "minutes": [None, 0, 30, 45],
+        "profession": list(PROFESSIONS),
+        "urgency": list(URGENCIES),
+        "unit": [None, "A", "B"],
+    },
     "contacts": {"urgency": list(URGENCIES)},
     "procedures": {"code": ["SAA01", "SFA10", "SDA03", "SGA01", "VALMI", "EBA00"]},
     "diagnoses": {"code": ["K021", "K0531", "K045", "Z012"]},
@@ -154,7 +163,9 @@ OPTIONS: dict[str, dict[str, list[Any]]] = {
 def events(draw: st.DrawFn, table: str) -> dict[str, Any]:
     when = draw(moments)
     chosen = {column: draw(st.sampled_from(values)) for column, values in OPTIONS[table].items()}
-    made = event(table, "2020-01-01", patient=draw(st.sampled_from("ab")), event_id=draw(st.text("0123", min_size=6, max_size=9)))
+    made = event(
+        table, "2020-01-01", patient=draw(st.sampled_from("ab")), event_id=draw(st.text("0123", min_size=6, max_size=9))
+    )
     return made | chosen | {"event_time": when, "recorded_at": when + draw(delays)}
 
 
@@ -191,12 +202,14 @@ def test_one_patient_alone_has_the_bits_of_the_batch(found: History, as_of: date
 
 
 @given(histories(), moments, st.randoms(use_true_random=False))
-def test_nothing_at_or_after_the_moment_or_recorded_then_changes_a_value(found: History, as_of: datetime, random: Any) -> None:
+def test_nothing_at_or_after_the_moment_or_recorded_then_changes_a_value(
+    found: History, as_of: datetime, random: Any
+) -> None:
     changed = {"patients": found["patients"].to_pylist()}
-    for table in OPTIONS:
+    for table, options in OPTIONS.items():
         rows = found[table].to_pylist()
         known = [row for row in rows if row["event_time"] < as_of and row["recorded_at"] < as_of]
-        later = [{**row, **{column: random.choice(values) for column, values in OPTIONS[table].items()}}
+        later = [{**row, **{column: random.choice(values) for column, values in options.items()}}
                  for row in rows if row not in known and random.random() < 0.7]  # fmt: skip
         changed[table] = known + later
     before = evaluate(DENTAL, found, Moments.of(["a"], [as_of])).values

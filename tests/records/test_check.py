@@ -91,3 +91,13 @@ def test_every_row_is_either_used_or_set_aside(rows: list[dict[str, Any]]) -> No
     found = checked(visits=rows)
     aside = found.set_aside["visits"].num_rows if "visits" in found.set_aside else 0
     assert found.history["visits"].num_rows + aside == len(rows)
+
+
+def test_codes_are_written_as_the_schema_writes_them() -> None:
+    found = checked(
+        diagnoses=[event("diagnoses", "2020-01-01T10:00", code=" k02.1")],
+        procedures=[event("procedures", "2020-01-01T10:00", code="sfa10")],
+    )
+    assert found.history["diagnoses"]["code"].to_pylist() == ["K021"]
+    assert found.history["procedures"]["code"].to_pylist() == ["SFA10"]
+    assert found.notices == {}

@@ -48,7 +48,7 @@ def test_unknown_tables_missing_columns_and_wrong_types_are_named() -> None:
         History.of({"visit": pa.table({})})
     with pytest.raises(ValueError, match="table visits: column event_id is missing"):
         History.of({"visits": raw_table("visits", []).drop_columns(["event_id"])})
-    with pytest.raises(ValueError, match="column birth_date has 1 missing|column sex has 1 missing"):
+    with pytest.raises(ValueError, match="column sex has 1 missing"):
         History.from_rows({"patients": [{"patient_id": "a", "special_needs": False, "non_disclosure": False}]})
     rows = raw_table("visits", [event("visits", "2020-01-01")])
     text = rows.set_column(rows.column_names.index("minutes"), "minutes", pa.array(["half an hour"]))

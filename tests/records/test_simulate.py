@@ -154,9 +154,15 @@ def test_retired_codes_are_not_used_after_their_end(old_town: Simulated) -> None
 
 def test_findings_agree_with_each_other(town: Simulated) -> None:
     rows = town.history["findings"].select(["visit_id", "kind", "value"])
-    value = {kind: dict(zip(*(rows.filter(pc.equal(rows["kind"], kind))[column].to_pylist()
-                              for column in ("visit_id", "value")), strict=True))
-             for kind in ("decayed", "missing", "filled", "dmft", "teeth")}
+    value = {
+        kind: dict(
+            zip(
+                *(rows.filter(pc.equal(rows["kind"], kind))[column].to_pylist() for column in ("visit_id", "value")),
+                strict=True,
+            )
+        )
+        for kind in ("decayed", "missing", "filled", "dmft", "teeth")
+    }
     assert value["dmft"]
     for visit, total in value["dmft"].items():
         assert total == sum(value[kind][visit] for kind in ("decayed", "missing", "filled")) <= 32

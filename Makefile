@@ -1,0 +1,54 @@
+# What a newcomer types. Everything is set up in .venv on first use; nothing else on the machine is changed.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 3000
+MLFLOW_PORT ?= 5000
+RUN := .venv/bin/python
+
+export MLFLOW_DISABLE_TELEMETRY := true
+export BENTOML_DO_NOT_TRACK := True
+export DO_NOT_TRACK := true
+
+.DEFAULT_GOAL := help
+
+help:  ## Say what can be done
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.venv/installed: requirements.lock
+	@test -n "$(PYTHON)" || { echo "Tarve needs Python 3.11: no python3.11 and no python3 is on the PATH."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Tarve needs Python 3.11; $(PYTHON) is another version. Name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv: about 180 packages, a minute or two"
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@touch $@
+
+setup: .venv/installed  ## Make the virtual environment and install the locked dependencies
+
+demo: .venv/installed  ## From a simulated population to served, explained assessments (CHECK=1: check and stop)
+	@$(RUN) demo.py --port $(PORT) --mlflow-port $(MLFLOW_PORT) $(if $(CHECK),--check)
+
+test: .venv/installed lint  ## Lint, types, import contract, all tests with coverage
+	@$(RUN) -m pytest
+
+nightly: .venv/installed  ## The long suites
+	@HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -m "nightly or not nightly"
+
+lint: .venv/installed  ## Style, types and the import contract
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@.venv/bin/lint-imports
+
+benchmark-real: .venv/installed  ## Real public data: DATA=folder [TEST=folder] [JSON=file]
+	@test -n "$(DATA)" || { echo "Name the folder of the public files: make benchmark-real DATA=FOLDER [TEST=FOLDER] [JSON=FILE]"; exit 2; }
+	@$(RUN) -m benchmarks.real --data "$(DATA)" $(if $(TEST),--test "$(TEST)") $(if $(JSON),--json "$(JSON)")
+
+lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashes
+	@$(RUN) -m uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade \
+		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet -o requirements.lock
+
+clean:  ## Remove what the demo made: records, models, runs
+	@rm -rf var mlruns mlartifacts mlflow.db
+
+.PHONY: help setup demo test nightly lint benchmark-real lock clean

@@ -1,0 +1,1 @@
+"""How others ask: the assessment API, served by BentoML, and its command line."""

@@ -1,0 +1,107 @@
+"""What stands between the server and the routes: counting, the size limit, failures that repeat no input."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from serving.metrics import Metrics
+
+LOG = logging.getLogger("tarve.serving")
+
+
+def refusal(status: int, *faults: tuple[str, str], headers: dict[str, str] | None = None) -> JSONResponse:
+    """The one shape of every error: pairs of where and what."""
+    said = {"errors": [{"where": where, "what": what} for where, what in faults]}
+    return JSONResponse(said, status, {"Cache-Control": "no-store", **(headers or {})})
+
+
+class Watch:
+    """Count every request, and turn an unforeseen error into a 500 that says nothing but a request id.
+
+    The error stops here: one layer up the server would log its message, which may hold a value of the input. The log
+    gets the error's type and the line of code, which hold none.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, watching."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the server's log
+            request_id = uuid.uuid4().hex[:12]
+            LOG.error("request %s failed: %s at %s", request_id, type(error).__name__, _place(error))  # noqa: TRY400
+            if not status:
+                what = f"the service failed; its log names the cause under {request_id}"
+                await refusal(500, ("", what), headers={"X-Request-Id": request_id})(scope, receive, watched)
+        finally:
+            route: Any = scope.get("route")
+            self.metrics.request(getattr(route, "path", None), status or 500, time.perf_counter() - began)
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no line"
+
+
+class SizeLimit:
+    """Refuse a body above a number of bytes before anything reads it."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self.app, self.most_bytes = app, most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is small enough."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        messages = [] if self._announced(scope) > self.most_bytes else await self._read(receive)
+        if not messages:
+            what = f"is larger than {self.most_bytes:,} bytes; post only what the model reads"
+            await refusal(413, ("body", what), headers={"Connection": "close"})(scope, receive, send)
+            return
+        waiting = iter(messages)
+
+        async def replay() -> Message:
+            return next(waiting, None) or await receive()
+
+        await self.app(scope, replay, send)
+
+    @staticmethod
+    def _announced(scope: Scope) -> int:
+        length = Headers(scope=scope).get("content-length", "")
+        return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+    async def _read(self, receive: Receive) -> list[Message]:
+        """All messages of the body, or none when it is too large."""
+        messages: list[Message] = []
+        size = 0
+        while not messages or messages[-1].get("more_body"):
+            messages.append(await receive())
+            size += len(messages[-1].get("body", b""))
+            if size > self.most_bytes:
+                return []
+        return messages

@@ -1,0 +1,68 @@
+"""Numbers for the operator: few, bounded, and without a patient.
+
+Labels take only values that this code knows: route templates, status codes, names of segments. A raw path never
+becomes a label, because paths that others make up have no bound and may hold an identifier. Every worker counts for
+itself: with more than one worker, a scrape sees the numbers of the worker that answered it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from serving.release import Release
+
+OTHER = "other"
+NO_SEGMENT = "none"
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Upper bounds of the latency histogram; an agent waits with a patient on the line, so below a second it is fine."""
+
+
+class Metrics:
+    """The metrics of one worker, in a registry of its own."""
+
+    def __init__(self, release: Release) -> None:
+        self.registry = CollectorRegistry()
+        self._routes: frozenset[str] = frozenset()
+        self._requests = Counter(
+            "tarve_requests_total", "Requests answered by this worker.", ("route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "tarve_request_seconds",
+            "Seconds from request to answer, in this worker.",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._assessments = Counter(
+            "tarve_assessments_total",
+            "Assessments given by this worker.",
+            ("status", "segment"),
+            registry=self.registry,
+        )
+        model = Gauge("tarve_model", "The model that runs in this worker.", ("name", "version"), registry=self.registry)
+        model.labels(release.name, release.version).set(1)
+
+    def know(self, routes: Iterable[str]) -> None:
+        """Name the route templates that may become labels; every other one counts as `other`."""
+        self._routes = frozenset(routes)
+
+    def request(self, route: str | None, status: int, seconds: float) -> None:
+        """Count one request."""
+        known = route if route in self._routes else OTHER
+        self._requests.labels(known, str(status)).inc()
+        self._seconds.labels(known).observe(seconds)
+
+    def assessment(self, status: str, segment: str | None) -> None:
+        """Count one assessment."""
+        self._assessments.labels(status, segment or NO_SEGMENT).inc()
+
+    def text(self) -> bytes:
+        """What Prometheus scrapes."""
+        return generate_latest(self.registry)

@@ -1,0 +1,88 @@
+"""A small release fitted on made-up numbers, a record store with two patients, and the API over both."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.dental import DENTAL
+from models.calibration import Calibrator
+from models.estimators import SHALLOW, Boosted
+from models.need import NeedModel, NeedTable
+from models.segments import read_tables
+from records import store
+from records.history import History
+from serving.api import create_app
+from serving.release import RELEASE_FILE, Release
+from tests.serving.asker import KNOWN, NOW, Asker, posted
+
+
+@pytest.fixture(scope="session")
+def release_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model with its release file, as `pull` leaves it."""
+    rng = np.random.default_rng(1)
+    x = rng.poisson(2, (400, len(DENTAL))).astype(np.float64)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    busy = np.nansum(x[:, :20], 1)
+    reached = np.stack([busy > np.quantile(busy, 0.6), busy > np.quantile(busy, 0.85)], 1)
+    estimator = Boosted(DENTAL.names, {**SHALLOW, "num_threads": 1}, 20).fit(x, reached)
+    calibrator = Calibrator.fit(estimator.margins(x), reached)
+    segment = reached.sum(1)
+    visits = rng.poisson(1 + segment[:, None], (400, 2)).astype(np.float64)
+    need = NeedTable.fit(segment, visits, 30 * visits, ("dentist", "hygienist"), 3)
+    valid_from = read_tables()[0].valid_from.isoformat()
+    folder = tmp_path_factory.mktemp("release")
+    NeedModel(estimator, calibrator, need, DENTAL.version, valid_from).save(folder)
+    said = {"name": "tarve-need", "version": "1", "run_id": "0123456789abcdef"}
+    (folder / RELEASE_FILE).write_text(json.dumps(said), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def release(release_folder: Path) -> Release:
+    """The release that the tests ask."""
+    return Release.read(release_folder)
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record store: the patient of the posted example, and one about whom nothing is recorded."""
+    question = posted()
+    person = {"non_disclosure": False, "special_needs": False, "sex": "female"}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "patients": [
+            {**person, "patient_id": KNOWN, "birth_date": datetime(1971, 5, 17, tzinfo=UTC).date()},
+            {**person, "patient_id": "P000124", "birth_date": datetime(2001, 1, 31, tzinfo=UTC).date()},
+        ],
+        "charges": [
+            {"patient_id": KNOWN, "event_id": "c1", "event_time": NOW.replace(year=2025), "source": "test",
+             "recorded_at": NOW.replace(year=2025), "category": "dental", "cents": 100},
+        ],
+    }  # fmt: skip
+    for table, events in question["history"].items():
+        rows[table] = [
+            {**event, "patient_id": KNOWN, "event_id": event.get("event_id", f"{at:03d}"), "source": "test",
+             "event_time": datetime.fromisoformat(event["event_time"]),
+             "recorded_at": datetime.fromisoformat(event["event_time"])}
+            for at, event in enumerate(events)
+        ]  # fmt: skip
+    folder = tmp_path_factory.mktemp("store") / "records"
+    store.write(History.from_rows(rows), folder)
+    return folder
+
+
+@pytest.fixture
+def api(release: Release, records: Path) -> Asker:
+    """The API with a record store."""
+    return Asker(create_app(release, records, lambda: NOW))
+
+
+@pytest.fixture
+def bare_api(release: Release) -> Asker:
+    """The API without a record store."""
+    return Asker(create_app(release, None, lambda: NOW))

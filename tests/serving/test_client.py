@@ -1,0 +1,86 @@
+"""The command line's side: an answer as text in three languages, and refusals as sentences."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving import client
+from serving.__main__ import main
+from serving.words import LANGUAGES, PROFESSIONS, SEGMENTS, TABLES, TEXTS, said
+from tests.serving.asker import Asker, posted
+
+
+def over(api: Asker) -> httpx.MockTransport:
+    """A way to the application for a client that waits."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        given = api.request(request.method, request.url.path, content=request.read(), headers=dict(request.headers))
+        return httpx.Response(given.status_code, content=given.content)
+
+    return httpx.MockTransport(handle)
+
+
+def test_an_answer_reads_in_finnish(api: Asker) -> None:
+    question = posted()
+    question["history"]["visits"][0]["minutes"] = -1
+    text = client.render(client.ask("http://test", question, over(api)), "fi")
+    assert text.startswith("Ehdotus: ")
+    assert "Hetki: 22.11.2026 10.00" in text
+    assert "hammaslääkäri: " in text
+    assert "Varaa ensin: " in text
+    assert "käynnit: 1 (minutes on alle 0)" in text
+    assert text.endswith("Ihminen päättää.\n")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_history_reads_as_no_estimate(api: Asker, language: str) -> None:
+    answer = client.ask("http://test", {"patient_id": "P000124"}, over(api))
+    text = client.render(answer, language)  # type: ignore[arg-type]
+    assert "%" not in text
+    assert answer["says"][language] in text
+
+
+def test_every_word_is_said_in_every_language() -> None:
+    for words in (TEXTS, SEGMENTS, PROFESSIONS, TABLES):
+        assert all(set(translations) == set(LANGUAGES) for translations in words.values())
+    assert said("minutes is above 1440", "sv") == "minutes är över 1440"
+    assert said("a sentence that nobody translated", "fi") == "a sentence that nobody translated"
+
+
+def test_a_refusal_is_a_sentence(api: Asker) -> None:
+    with pytest.raises(client.AskError, match="status 404: patient_id: no such patient"):
+        client.ask("http://test", {"patient_id": "nobody"}, over(api))
+
+
+def test_another_server_is_recognised() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with pytest.raises(client.AskError, match="is not Tarve"):
+        client.ask("http://test", {"patient_id": "x"}, transport)
+
+
+def test_the_command_line_fails_with_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["ask", "--url", "http://127.0.0.1:1", "--patient", "P1"]) == 1
+    assert "no service answers" in capsys.readouterr().err
+    assert main(["ask", "--history", str(tmp_path / "none.json")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("[]")
+    assert main(["ask", "--history", str(wrong)]) == 1
+    assert "must hold an object" in capsys.readouterr().err
+
+
+def test_the_command_line_shows_what_was_asked(
+    api: Asker, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = client.ask
+    monkeypatch.setattr(client, "ask", lambda url, question: ask(url, question, over(api)))
+    file = tmp_path / "question.json"
+    file.write_text(json.dumps(posted()), encoding="utf-8")
+    assert main(["ask", "--history", str(file), "--as-of", "2026-11-01", "--language", "fi", "en"]) == 0
+    shown = capsys.readouterr().out
+    assert "Hetki: 1.11.2026 23.59" in shown
+    assert "As of: 2026-11-01 23:59" in shown
