@@ -154,7 +154,9 @@ class Logistic(Estimator):
 
     @override
     def margins(self, x: Floats) -> Floats:
-        return self._columns(x) @ self.weights.T + self.base
+        # Summed row by row and never by matrix product, whose last bits depend on how many rows come together.
+        columns = self._columns(x)
+        return np.stack([(columns * weight).sum(1) for weight in self.weights], axis=1) + self.base
 
     @override
     def contributions(self, x: Floats) -> Floats:

@@ -35,7 +35,14 @@ class NeedTable:
     def fit(
         cls, segment: NDArray[np.int64], visits: Floats, minutes: Floats, professions: tuple[str, ...], segments: int
     ) -> Self:
-        """Average training episodes by segment; `visits` and `minutes` have shape (n, professions)."""
+        """Average training episodes by segment; `visits` and `minutes` have shape (n, professions).
+
+        Raises:
+            ModelError: a segment has no episode to average.
+        """
+        for k in range(segments):
+            if not (segment == k).any():
+                raise ModelError(f"nobody reached segment {k + 1} of {segments}: there is nothing to average")
 
         def means(values: Floats) -> tuple[tuple[float, ...], ...]:
             return tuple(tuple(values[segment == k].mean(0).tolist()) for k in range(segments))
@@ -85,7 +92,10 @@ class NeedModel:
         margins = self.estimator.margins(x)
         at_least = self.calibrator.at_least(margins)
         probabilities = segment_probabilities(at_least)
-        visits, minutes = (probabilities @ np.array(table) for table in (self.need.visits, self.need.minutes))
+        # Not a matrix product: its last bits would depend on how many rows come together.
+        visits, minutes = (
+            np.einsum("nk,kp->np", probabilities, np.array(table)) for table in (self.need.visits, self.need.minutes)
+        )
         return Predictions(margins, at_least, probabilities, visits, minutes)
 
     def save(self, folder: Path) -> None:

@@ -41,6 +41,7 @@ WITHIN: Mapping[str, Label] = {
 NOTHING = Label("ei kirjattua tietoa", "ingen uppgift", "nothing recorded")
 YES = Label("kyllä", "ja", "yes")
 NO = Label("ei", "nej", "no")
+DAY = Label("pv", "dag", "day")
 UNITS: Mapping[str, Label] = {
     "min": Label("min", "min", "min"),
     "y": Label("v", "år", "years"),
@@ -126,12 +127,14 @@ def shown(value: float, feature: Feature, language: Language) -> str:
     if unit == "d":
         return _duration(value, language)
     if unit == "%":
-        return f"{_number(100 * value, 0, language)} %"
+        return f"{_number(100 * value, 0, language)}{'%' if language == 'en' else ' %'}"
     places = 0 if float(value).is_integer() else 1
     return f"{_number(value, places, language)} {UNITS[unit][language]}".rstrip()
 
 
 def _duration(days: float, language: Language) -> str:
+    if days == 1:
+        return f"1 {DAY[language]}"
     if days < 2 * DAYS_A_MONTH:
         return f"{_number(days, 0, language)} {UNITS['days'][language]}"
     if days < 2 * DAYS_A_YEAR:

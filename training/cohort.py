@@ -1,7 +1,9 @@
 """The cohort: the moments at which need is assessed, what each episode then took, and who was left out and why.
 
 A moment is a booking contact that starts an episode. Its need is what the following `horizon_days` took: visits and
-chair minutes, by profession. People who never came are no "light" patients: they are left out and counted.
+chair minutes, by profession. A visit at the very moment (somebody walks in) belongs to the need: features see what is
+before a moment, needs count what is from it on. People who never came are no "light" patients: they are left out and
+counted.
 """
 
 from __future__ import annotations
@@ -121,22 +123,22 @@ class _Care:
                    np.vstack([start, one.cumsum(0)]), np.vstack([start, (one * spent[:, None]).cumsum(0)]))  # fmt: skip
 
     def between(self, owner: Ints, after: Ints, until: Ints) -> tuple[Floats, Floats]:
-        """Visits and minutes in the half-open time (after, until], by profession."""
+        """Visits and minutes from `after` on and before `until`, by profession."""
         first, last = self.place(owner, after), self.place(owner, until)
         return self.visits[last] - self.visits[first], self.minutes[last] - self.minutes[first]
 
     def place(self, owner: Ints, time: Ints) -> Ints:
-        """How many visits sort at or before each (owner, time)."""
-        return _rank(self.owner, self.time, owner, time, "right")
+        """How many visits sort before each (owner, time)."""
+        return _rank(self.owner, self.time, owner, time)
 
 
-def _rank(owner: Ints, time: Ints, of_owner: Ints, of_time: Ints, side: str) -> Ints:
-    """Position of each (of_owner, of_time) in rows sorted by owner and time."""
+def _rank(owner: Ints, time: Ints, of_owner: Ints, of_time: Ints) -> Ints:
+    """Number of rows, sorted by owner and time, that stand before each (of_owner, of_time)."""
     low = min(time.min(initial=0), of_time.min(initial=0))
     # Whole seconds keep owner and time together within 63 bits for millions of patients and centuries.
     span = int(max(time.max(initial=0), of_time.max(initial=0)) - low) // 1_000_000 + 2
     key = owner * span + (time - low) // 1_000_000
-    return np.searchsorted(key, of_owner * span + (of_time - low) // 1_000_000, side=side).astype(np.int64)  # type: ignore[call-overload,no-any-return]
+    return np.searchsorted(key, of_owner * span + (of_time - low) // 1_000_000).astype(np.int64)
 
 
 def _continues(owner: Ints, time: Ints, care: _Care, washout: int) -> Bools:

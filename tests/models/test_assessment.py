@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from features.dental import DENTAL
+from models.assessment import assess
+from models.calibration import Calibrator
+from models.estimators import PointsRule
+from models.need import ModelError, NeedModel, NeedTable
+from models.segments import read_tables
+from records.clock import instant
+from tests.rows import event, history, patient
+
+SEGMENTS = read_tables()[-1]
+NOW = instant("2026-01-01T09:00")
+NEED = NeedTable(("dentist",), ((1.5,), (4.5,), (8.0,)), ((40.0,), (120.0,), (300.0,)))
+MODEL = NeedModel(
+    PointsRule(DENTAL.names, {"visits_m24": 1.0, "found_decayed": 1.0}, thresholds=2),
+    Calibrator((1.0, 1.0), (-4.0, -6.0)),
+    NEED,
+    DENTAL.version,
+    "2000-01-01",
+)
+
+
+def visits(number: int) -> list[dict[str, object]]:
+    return [event("visits", f"2025-{1 + at:02d}-01T10:00") for at in range(number)]
+
+
+def test_more_need_gives_a_higher_segment_a_longer_appointment_and_more_minutes() -> None:
+    found = [assess(MODEL, DENTAL, SEGMENTS, history(visits=visits(number)), NOW) for number in (1, 5, 11)]
+    assert [one.segment.name for one in found if one.segment] == ["light", "moderate", "heavy"]
+    assert [one.first_appointment.minutes for one in found] == sorted(one.first_appointment.minutes for one in found)
+    minutes = [one.minutes.total for one in found if one.minutes]
+    assert minutes == sorted(minutes)
+
+
+def test_visits_and_minutes_follow_from_the_probabilities() -> None:
+    found = assess(MODEL, DENTAL, SEGMENTS, history(visits=visits(5)), NOW)
+    assert found.probabilities
+    assert found.visits
+    expected = sum(share * visits[0] for share, visits in zip(found.probabilities.values(), NEED.visits, strict=True))
+    assert found.visits.total == pytest.approx(expected)
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+def test_no_history_is_no_history_and_never_light() -> None:
+    for empty in (
+        history(),
+        history(visits=[event("visits", "2026-06-01T10:00")]),
+        history(charges=[event("charges", "2020-01-01")]),
+    ):
+        found = assess(MODEL, DENTAL, SEGMENTS, empty, NOW)
+        assert found.status == "no_history"
+        assert (found.segment, found.probabilities, found.visits, found.minutes) == (None, None, None, None)
+        assert found.reasons == ()
+        assert found.first_appointment == SEGMENTS.without_history
+        assert (found.events_seen, found.latest_event) == (0, None)
+
+
+def test_only_what_was_known_is_counted_and_dated() -> None:
+    rows = [*visits(2), event("visits", "2025-12-30T10:00", known="2026-01-02T10:00")]
+    found = assess(MODEL, DENTAL, SEGMENTS, history(visits=rows), NOW)
+    assert found.events_seen == 2
+    assert found.latest_event == instant("2025-02-01T10:00")
+
+
+def test_special_needs_stand_beside_the_segment() -> None:
+    found = assess(MODEL, DENTAL, SEGMENTS, history(patient(special_needs=True), visits=visits(1)), NOW)
+    assert found.special_needs
+    assert found.segment
+    assert found.segment.name == "light"
+
+
+def test_reasons_speak_of_the_threshold_into_the_suggested_segment() -> None:
+    found = assess(MODEL, DENTAL, SEGMENTS, history(visits=visits(11)), NOW)
+    assert [reason.feature for reason in found.reasons] == ["visits_m24"]
+    assert found.reasons[0].direction == "raises"
+
+
+def test_a_model_for_other_features_is_refused() -> None:
+    with pytest.raises(ModelError, match="the model reads features another"):
+        assess(replace(MODEL, catalogue="another"), DENTAL, SEGMENTS, history(visits=visits(1)), NOW)
+
+
+def test_an_assessment_is_of_one_patient() -> None:
+    with pytest.raises(ValueError, match="an assessment is of one patient; the history holds 2"):
+        assess(MODEL, DENTAL, SEGMENTS, history(patient("a"), patient("b")), NOW)
+
+
+def test_a_later_moment_sees_more() -> None:
+    rows = history(visits=visits(3))
+    early = assess(MODEL, DENTAL, SEGMENTS, rows, instant("2025-01-01T10:00") + timedelta(microseconds=1))
+    assert early.events_seen == 1

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.catalogue import Catalogue
+from features.dental import DENTAL
+from features.families import LANGUAGES, WINDOWS, Label, attribute, count, last, share, since, total
+from models.reasons import UNITS, WITHIN, group_weights, reasons, shown
+
+L = Label("Käyntejä", "Besök", "Visits")
+VISITS = count("visits", "visits", L, "use", windows="m24")
+CATALOGUE = Catalogue(
+    VISITS,
+    total("visits.minutes", "minutes", L, "use", unit="min"),
+    since("visits", "since", Label("Edellisestä", "Sedan", "Since"), "gap", modifiable=True),
+    last("findings.value", "dmft", Label("DMFT", "DMFT", "DMFT"), "caries"),
+    share(VISITS, VISITS, "share", Label("Osuus", "Andel", "Share"), "use"),
+    attribute(
+        "patients.special_needs", "special", Label("Erityistarpeet", "Särskilda behov", "Special needs"), "special"
+    ),
+)
+VALUES = np.array([4.0, 90.0, 800.0, np.nan, 0.25, 1.0])
+
+
+def test_groups_add_up_to_everything() -> None:
+    weights = np.array([0.5, -0.1, 0.2, 0.0, 0.1, 0.3])
+    assert sum(group_weights(CATALOGUE, weights).values()) == pytest.approx(weights.sum())
+
+
+def test_the_strongest_groups_come_first_and_weak_ones_not_at_all() -> None:
+    found = reasons(CATALOGUE, VALUES, np.array([0.5, -0.1, -0.9, 0.001, 0.1, 0.2]))
+    assert [reason.group for reason in found] == ["gap", "use", "special"]
+    assert [reason.direction for reason in found] == ["lowers", "raises", "raises"]
+    assert [reason.modifiable for reason in found] == [True, False, False]
+
+
+def test_a_sentence_names_the_feature_that_weighed_most_in_the_groups_direction() -> None:
+    found = reasons(CATALOGUE, VALUES, np.array([0.3, -0.1, 0.0, 0.0, 0.9, 0.0]))[0]
+    assert found.feature == "share_m24"
+    assert found.text.fi == "Osuus 24 kk:n aikana: 25 % – lisää arvioitua hoidon tarvetta."  # noqa: RUF001
+    assert found.text.sv == "Andel under 24 månader: 25 % – ökar det uppskattade vårdbehovet."  # noqa: RUF001
+    assert found.text.en == "Share in 24 months: 25% – raises the estimated need for care."  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "fi", "en"),
+    [
+        ("visits_m24", 4.0, "4", "4"),
+        ("minutes", 90.0, "90 min", "90 min"),
+        ("since", 1.0, "1 pv", "1 day"),
+        ("since", 45.0, "45 pv", "45 days"),
+        ("since", 365.0, "12 kk", "12 months"),
+        ("since", 913.0, "2,5 v", "2.5 years"),
+        ("dmft", np.nan, "ei kirjattua tietoa", "nothing recorded"),
+        ("dmft", 2.5, "2,5", "2.5"),
+        ("special", 1.0, "kyllä", "yes"),
+        ("special", 0.0, "ei", "no"),
+    ],
+)
+def test_values_read_as_people_write_them(feature: str, value: float, fi: str, en: str) -> None:
+    assert shown(value, CATALOGUE[feature], "fi") == fi
+    assert shown(value, CATALOGUE[feature], "en") == en
+
+
+def test_every_feature_of_the_catalogue_can_be_said_in_every_language() -> None:
+    assert set(WITHIN) == set(WINDOWS)
+    for at, feature in enumerate(DENTAL):
+        assert feature.family.unit in {*UNITS, "d", "%"}
+        weights = np.zeros(len(DENTAL))
+        weights[at] = 1.0
+        (found,) = reasons(DENTAL, np.full(len(DENTAL), 3.0), weights)
+        for language in LANGUAGES:
+            assert feature.label(language) in found.text[language]
+            assert found.text[language].endswith(".")
