@@ -138,7 +138,7 @@ def _rank(owner: Ints, time: Ints, of_owner: Ints, of_time: Ints) -> Ints:
     # Whole seconds keep owner and time together within 63 bits for millions of patients and centuries.
     span = int(max(time.max(initial=0), of_time.max(initial=0)) - low) // 1_000_000 + 2
     key = owner * span + (time - low) // 1_000_000
-    return np.searchsorted(key, of_owner * span + (of_time - low) // 1_000_000).astype(np.int64)
+    return np.asarray(np.searchsorted(key, of_owner * span + (of_time - low) // 1_000_000), np.int64)
 
 
 def _continues(owner: Ints, time: Ints, care: _Care, washout: int) -> Bools:

@@ -127,7 +127,7 @@ def _log_setting(path: Path, found: examples.Examples, parts: compare.Split, tab
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     booster = Boosted(found.names)
     mlflow.log_params({
-        "examples": digest, "rows": len(found), "learn rows": len(parts.learn), "test rows": len(parts.test),
+        "examples digest": digest, "rows": len(found), "learn rows": len(parts.learn), "test rows": len(parts.test),
         "test from": f"{parts.test_from:%Y-%m-%d}", "catalogue": found.catalogue, "features": len(found.names),
         "segments from": table.valid_from.isoformat(), "rounds": booster.rounds,
         **{f"cohort {key}": str(value) for key, value in asdict(CohortDefinition()).items()},
