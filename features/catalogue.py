@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import cached_property
 
-from features.families import CatalogueError, Family, Feature
+from features.families import EPISODE_GAP, WINDOWS, CatalogueError, Family, Feature
+from records.codes import NEED_GROUPS
+
+COMPUTED = ("name", "aggregate", "source", "measure", "where", "by", "windows", "of")
+"""What of a family decides its values, beside the names of its levels."""
 
 
 class Catalogue:
@@ -39,9 +42,12 @@ class Catalogue:
 
     @cached_property
     def version(self) -> str:
-        """Twelve hexadecimal digits of a hash over everything declared: equal versions mean equal columns."""
-        declared = json.dumps([asdict(family) for family in self.families], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(declared.encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits of a hash over all that decides a value; labels and reason groups do not."""
+        families = [
+            [*(getattr(family, name) for name in COMPUTED), list(family.levels or ())] for family in self.families
+        ]
+        computed = json.dumps([families, dict(WINDOWS), EPISODE_GAP, NEED_GROUPS.prefixes], sort_keys=True)
+        return hashlib.sha256(computed.encode()).hexdigest()[:12]
 
     def __iter__(self) -> Iterator[Feature]:
         return iter(self.features)

@@ -129,6 +129,7 @@ def _segments(valid_from: str) -> SegmentTable:
 def _download(name: str, alias: str, scratch: Path) -> tuple[Path, str, str]:
     """The saved need model, its registry version and its run."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow  # noqa: PLC0415 - the running service must not import MLflow
 
     try:

@@ -85,34 +85,34 @@ def promote(options: argparse.Namespace) -> int:
     kinds = compare.fit_all(parts.learn, table)
     rule = compare.evaluate(next(model for kind, model in kinds if kind == PointsRule.kind), parts.test, table)
     challenger = compare.evaluate(tracking.load(version), parts.test, table)
-    verdict = judge(challenger, rule, _champion(parts.test, table), policy)
+    champion, measured = _champion(parts.test, table)
+    verdict = judge(challenger, rule, champion, policy)
     with tracking.run("promote"):
         mlflow.log_params({"challenger": version, "champion before": tracking.version_of(tracking.CHAMPION) or "none"})
         mlflow.set_tag("promoted", str(verdict.promote).lower())
-        tracking.log_texts({"verdict.txt": verdict.text(), "policy.toml": options.policy.read_text(encoding="utf-8")})
+        policy_text = options.policy.read_text(encoding="utf-8")
+        tracking.log_texts({"verdict.txt": f"{verdict.text()}\n{measured}\n", "policy.toml": policy_text})
+    print(f"{tracking.NAME} version {version}: {verdict.text()}\n({measured})")
     return _act(verdict, version)
 
 
 def _act(verdict: Verdict, version: str) -> int:
-    print(f"{tracking.NAME} version {version}: {verdict.text()}")
     if not verdict.promote:
         return REFUSED
     tracking.set_alias(tracking.CHAMPION, version)
     return 0
 
 
-def _champion(test: examples.Examples, table: SegmentTable) -> Evaluation | None:
-    """The champion measured on the same rows; None when there is none."""
+def _champion(test: examples.Examples, table: SegmentTable) -> tuple[Evaluation | None, str]:
+    """The champion's evaluation, None when there is none, and a sentence on what it was measured on."""
     version = tracking.version_of(tracking.CHAMPION)
     if version is None:
-        return None
+        return None, "there is no champion yet"
     model = tracking.load(version)
-    if model.catalogue != test.catalogue:
-        raise CommandError(
-            f"champion version {version} reads features {model.catalogue}, these examples hold {test.catalogue}: "
-            "the two cannot be measured on the same rows. Remove the alias champion to start anew."
-        )
-    return compare.evaluate(model, test, table)
+    if model.catalogue == test.catalogue:
+        return compare.evaluate(model, test, table), f"champion version {version} was measured on the same rows"
+    logged = tracking.logged_evaluation(version, model.estimator.kind, table.names[1:])
+    return logged, f"champion version {version} reads other features: its figures are those that its own run logged"
 
 
 def _same_catalogue(found: examples.Examples) -> None:

@@ -11,7 +11,9 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -31,6 +33,7 @@ from numpy.typing import NDArray
 from features.catalogue import Catalogue
 from models.need import NeedModel
 from training.gate import Evaluation
+from training.scores import Scores
 
 NAME = "tarve-need"
 EXPERIMENT = "tarve"
@@ -124,6 +127,22 @@ def load(version: str) -> NeedModel:
     with tempfile.TemporaryDirectory() as folder:
         found = mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version}", dst_path=folder)
         return NeedModel.load(Path(found) / "artifacts" / "need")
+
+
+def logged_evaluation(version: str, kind: str, segments: tuple[str, ...]) -> Evaluation:
+    """The scores that the training run of a registered version logged for its model.
+
+    Raises:
+        KeyError: the run did not log a figure.
+    """
+    client = mlflow.MlflowClient()
+    metrics = client.get_run(str(client.get_model_version(NAME, version).run_id)).data.metrics
+
+    def scores(segment: str) -> Scores:
+        figures: dict[str, Any] = {one.name: metrics[f"{kind}.{segment}.{one.name}"] for one in fields(Scores)}
+        return Scores(**figures)
+
+    return {segment: scores(segment) for segment in segments}
 
 
 def log_contributions(model: NeedModel, catalogue: Catalogue, x: NDArray[np.float64], names: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from features.__main__ import main
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from features.families import LANGUAGES, CatalogueError, Family, Label, by_groups, count, last, share, since, total
@@ -65,9 +66,9 @@ def test_nonsense_is_refused_with_a_sentence(name: str) -> None:
         declare()
 
 
-def test_the_version_changes_with_what_is_declared() -> None:
+def test_the_version_changes_with_what_decides_a_value_and_not_with_wording() -> None:
     one = Catalogue(count("visits", "n", L, "x"))
-    assert one.version == Catalogue(count("visits", "n", L, "x")).version
+    assert one.version == Catalogue(count("visits", "n", Label("a", "b", "c"), "y")).version
     assert one.version != Catalogue(count("visits", "n", L, "x", windows="m12")).version
 
 
@@ -75,3 +76,17 @@ def test_a_column_is_found_by_name() -> None:
     assert DENTAL["visits_m12"].days == 365
     with pytest.raises(KeyError, match="there is no feature 'nothing'"):
         DENTAL["nothing"]
+
+
+def test_the_command_lists_every_feature_and_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(DENTAL.names)
+    assert main(["show", "emergencies_m24"]) == 0
+    shown = capsys.readouterr().out
+    assert "Päivystyskäyntejä" in shown
+    assert "urgency is emergency" in shown
+    assert "730 days" in shown
+    assert main(["show", "care_restorative_m60"]) == 0
+    assert "group is restorative" in capsys.readouterr().out
+    assert main(["show", "nothing"]) == 1
+    assert "there is no feature 'nothing'" in capsys.readouterr().err

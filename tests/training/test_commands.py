@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import mlflow
 import pyarrow.parquet as pq
 import pytest
 
+from models.need import NeedModel
 from records import store
 from records.simulate import simulate
 from tests.rows import history, patient
@@ -66,6 +68,27 @@ def test_from_records_to_a_champion(folder: Path, capsys: pytest.CaptureFixture[
     assert promote(folder, "anything.toml") == 0
     assert tracking.version_of("champion") == "1"
     assert promote(folder, "anything.toml") == 0
+
+
+def test_a_champion_of_other_features_is_compared_by_what_its_run_logged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = tracking.load
+
+    def with_other_features(version: str) -> NeedModel:
+        return replace(load(version), catalogue="another")
+
+    evaluation = tracking.logged_evaluation("1", "lightgbm", ("moderate", "heavy"))
+    assert (
+        evaluation["heavy"].auroc
+        == mlflow.search_runs(experiment_names=["tarve"])["metrics.lightgbm.heavy.auroc"].dropna().iloc[0]
+    )
+    monkeypatch.setattr(tracking, "load", with_other_features)
+    assert promote(folder, "anything.toml") == 0
+    assert (
+        "champion version 1 reads other features: its figures are those that its own run logged"
+        in capsys.readouterr().out
+    )
 
 
 def test_examples_hold_what_the_catalogue_says(folder: Path) -> None:

@@ -1,0 +1,53 @@
+"""Look at the catalogue: `python -m features list` and `python -m features show NAME`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from features.dental import DENTAL
+from features.families import LANGUAGES, Feature
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m features", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="every feature, one a line")
+    commands.add_parser("show", help="one feature").add_argument("name")
+    options = parser.parse_args(arguments)
+    if options.command == "list":
+        print("\n".join(f"{feature.name:<28}{feature.about:<16}{_title(feature)}" for feature in DENTAL))
+        return 0
+    try:
+        print("\n".join(_card(DENTAL[options.name])))
+    except KeyError as error:
+        print(f"features show: {error.args[0]}; see: python -m features list", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _title(feature: Feature) -> str:
+    window = f", {feature.days} days" if feature.days else ""
+    return f"{feature.label('en')}{window}"
+
+
+def _card(feature: Feature) -> Iterator[str]:
+    family = feature.family
+    yield feature.name
+    for language in LANGUAGES:
+        yield f"  {language}          {feature.label(language)}"
+    yield f"  aggregate   {family.aggregate} of {family.source}" + (f".{family.measure}" if family.measure else "")
+    for column, values in family.where:
+        yield f"  where       {column} is {' or '.join(map(str, values))}"
+    if family.by:
+        yield f"  where       {family.by} is {feature.level}"
+    yield f"  window      {f'{feature.days} days' if feature.days else 'ever'}"
+    yield f"  unit        {family.unit or 'number'}"
+    yield f"  about       {feature.about}"
+    yield f"  modifiable  {'yes' if family.modifiable else 'no'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
