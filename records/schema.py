@@ -238,6 +238,20 @@ class Messages(Event):
 
 
 TABLES: dict[str, type[Table]] = {
-    table.name: table for table in (Patients, Contacts, Visits, Procedures, Diagnoses, Findings, Answers, Charges)
+    table.name: table
+    for table in (
+        Patients,
+        Contacts,
+        Appointments,
+        Visits,
+        Procedures,
+        Diagnoses,
+        Findings,
+        Answers,
+        Charges,
+        Vouchers,
+        Decisions,
+        Messages,
+    )
 }
 EVENTS: dict[str, type[Table]] = {name: table for name, table in TABLES.items() if table.is_event()}

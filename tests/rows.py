@@ -11,7 +11,12 @@ from records.history import History
 PATIENT = {"birth_date": date(1980, 2, 29), "sex": "female", "special_needs": False, "non_disclosure": False}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "contacts": {"channel": "phone", "urgency": "routine", "service": "examination"},
-    "appointments": {"appointment_id": "1", "state": "booked", "starts_at": None, "profession": "dentist"},
+    "appointments": {
+        "appointment_id": "1",
+        "state": "booked",
+        "starts_at": instant("2020-01-01"),
+        "profession": "dentist",
+    },
     "visits": {"minutes": 30, "profession": "dentist", "urgency": "routine", "mode": "office", "producer": "own"},
     "procedures": {"code": "SFA10", "code_system": "thl"},
     "diagnoses": {"code": "K021"},

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from records.history import History, is_sorted, raw_table
-from records.schema import TABLES
+from records.schema import TABLES, Event, Table
 from tests.rows import event, history, patient
 
 
@@ -61,3 +61,8 @@ def test_order_is_recognised_without_sorting() -> None:
     assert is_sorted(raw_table("visits", [one, two]))
     assert not is_sorted(raw_table("visits", [two, one]))
     assert not is_sorted(raw_table("visits", [{**one, "event_id": "2"}, one]))
+
+
+def test_every_table_that_the_module_declares_is_in_the_schema() -> None:
+    declared = {kind.name for kind in (*Table.__subclasses__(), *Event.__subclasses__()) if kind is not Event}
+    assert set(TABLES) == declared
