@@ -22,8 +22,10 @@ class Batch:
             `records.history.raw_table` makes them; in any order.
         rows_read: rows or resources of the source that this batch was made from.
         left_out: rows or resources that became no row, by (kind, reason); both are sentences or names without values.
+        notices: rows or resources that became a row although a part of them could not be read, by (kind, what).
     """
 
     tables: Mapping[str, pa.Table]
     rows_read: int
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    notices: Counter[tuple[str, str]] = field(default_factory=Counter)
