@@ -27,7 +27,7 @@ def is_identity_code(text: str) -> bool:
     code are tolerated; the separator is part of the identity.
 
     Examples:
-        >>> is_identity_code("010190-999X"), is_identity_code("010190-9990")
+        >>> is_identity_code("010190-999W"), is_identity_code("010190-9990")
         (True, False)
     """
     found = _CODE.fullmatch(text.strip().upper())
@@ -40,6 +40,11 @@ def is_identity_code(text: str) -> bool:
         return False
     number = int(day + month + year + individual)
     return int(individual) >= 2 and CHECK_CHARACTERS[number % 31] == check
+
+
+def looks_like_identity_code(text: str) -> bool:
+    """Whether a text has the form of an identity code, right or mistyped: such a text is no opaque key."""
+    return _CODE.fullmatch(text.strip().upper()) is not None
 
 
 class Pseudonyms:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from records.identity import Pseudonyms, is_identity_code
+from records.identity import Pseudonyms, is_identity_code, looks_like_identity_code
 from records.sources.fhir.terminology import system_name
 
 
@@ -17,8 +17,8 @@ class People:
     With pseudonyms, a person with a Finnish identity code is known by its pseudonym, so that the same person of
     another source joins; anybody else by the server's resource id. References name resource ids, so the ids of the
     patients met are kept with their pseudonyms (texts only, one a person); patients must be met before what refers
-    to them. Without pseudonyms resource ids are used as they are. A resource id that is itself an identity code is
-    never used: it becomes its pseudonym, or nothing.
+    to them. Without pseudonyms resource ids are used as they are. A resource id in the form of an identity code
+    is never used: it becomes its pseudonym, or nothing.
     """
 
     identity: Pseudonyms | None = None
@@ -43,9 +43,9 @@ class People:
         return self.of(several.pop(), None) if len(several) == 1 else self._pseudonym(identifiers)
 
     def _opaque(self, key: str) -> str | None:
-        if not is_identity_code(key):
+        if not looks_like_identity_code(key):
             return key
-        return self.identity.of(key) if self.identity else None
+        return self.identity.of(key) if self.identity and is_identity_code(key) else None
 
     def _pseudonym(self, identifiers: Iterable[Mapping[str, Any]]) -> str | None:
         if self.identity is None:
