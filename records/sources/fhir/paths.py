@@ -96,7 +96,8 @@ class _Parser:
     def path(self) -> Step:
         step = self.term()
         while self.peek() in {".", "["}:
-            step = _then(step, self.function() if self.take() == "." else self.index())
+            counts = self.tokens[self.at + 1 : self.at + 2] in ([("name", "exists")], [("name", "empty")])
+            step = _then(step, self.function() if self.take() == "." else self.index(), counts)
         return step
 
     def index(self) -> Step:
@@ -158,7 +159,7 @@ class _Parser:
         if name == "ofType":
             return _of_type(self.argument())
         if name == "getReferenceKey":
-            return _reference_key(self.argument() or None)
+            return ReferenceKey(self.argument() or None)
         given = self.either() if self.peek() != ")" else None
         self.take(")")
         return self.known(name, given)
@@ -197,8 +198,18 @@ def _constant(value: Any) -> Step:
     return lambda _: [value]
 
 
-def _then(first: Step, second: Step) -> Step:
-    return second if first is _this else lambda focus: second(first(focus))
+def _then(first: Step, second: Step, counts: bool = False) -> Step:  # noqa: FBT001, FBT002
+    """One step after another; of nothing only a step that counts makes something."""
+    if first is _this:
+        return second
+    if isinstance(first, Members) and isinstance(second, ReferenceKey):
+        return ReferenceKey(second.wanted, first)
+
+    def step(focus: Values) -> Values:
+        found = first(focus)
+        return second(found) if found or counts else found
+
+    return step
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,16 +284,18 @@ def _first(focus: Values) -> Values:
     return focus[:1]
 
 
-def _resource_key(focus: Values) -> Values:
-    return [node["id"] for node in focus if type(node) is dict and type(node.get("id")) is str and node["id"]]
+@dataclass(frozen=True, slots=True)
+class ReferenceKey:
+    """The keys of references to a type (None: any), of the focus or of what a chain of members leads to."""
 
+    wanted: str | None
+    path: Members | None = None
 
-def _reference_key(wanted: str | None) -> Step:
-    def step(focus: Values) -> Values:
-        found = (reference_key(node.get("reference"), wanted) for node in focus if type(node) is dict)
+    def __call__(self, focus: Values) -> Values:
+        """The keys of those that have one."""
+        nodes = self.path(focus) if self.path else focus
+        found = (reference_key(node.get("reference"), self.wanted) for node in nodes if type(node) is dict)
         return [key for key in found if key is not None]
-
-    return step
 
 
 def reference_key(reference: object, wanted: str | None = None) -> str | None:
@@ -334,11 +347,11 @@ _PLAIN: dict[str, Step] = {
     "empty": lambda focus: [not focus],
     "not": lambda focus: [not is_true(focus)] if focus else [],
     "join": _join(_constant("")),
-    "getResourceKey": _resource_key,
+    "getResourceKey": Members(("id",)),
 }
 _WITH_ARGUMENT: dict[str, Callable[[Step], Step]] = {
     "where": _where,
-    "exists": lambda test: _then(_where(test), _PLAIN["exists"]),
+    "exists": lambda test: _then(_where(test), _PLAIN["exists"], counts=True),
     "extension": _extension,
     "join": _join,
 }

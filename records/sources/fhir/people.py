@@ -29,18 +29,20 @@ class People:
         self.ids[key] = self._pseudonym(identifiers) or self._opaque(key)
         return self.ids[key]
 
-    def of(self, key: str | None, identifier: Mapping[str, Any] | None) -> str | None:
-        """The `patient_id` that a reference names, by its key or by an identity code in its place; None if neither."""
-        if key is None:
-            return self._pseudonym([identifier] if identifier else [])
+    def of(self, key: str) -> str | None:
+        """The `patient_id` of the person that a reference's key names."""
         if key not in self.ids:
             self.ids[key] = self._opaque(key)
         return self.ids[key]
 
+    def named(self, identifier: Mapping[str, Any] | None) -> str | None:
+        """The `patient_id` of the person that an identity code names in the place of a reference."""
+        return self._pseudonym([identifier] if identifier else [])
+
     def one_of(self, keys: list[str], identifiers: Iterable[Mapping[str, Any]]) -> str | None:
         """The patient among several participants: the only one, or the only one that was met before."""
         several = set(keys) if len(set(keys)) == 1 else {key for key in keys if key in self.ids}
-        return self.of(several.pop(), None) if len(several) == 1 else self._pseudonym(identifiers)
+        return self.of(several.pop()) if len(several) == 1 else self._pseudonym(identifiers)
 
     def _opaque(self, key: str) -> str | None:
         if not looks_like_identity_code(key):

@@ -239,12 +239,16 @@ class Reader:
         """The columns that every event has; the earlier of the two times is when it happened."""
         when = min(when, recorded) if when and recorded else when or recorded
         return {
-            "patient_id": self.people.of(seen["patient"], seen["patient_identifier"]),
+            "patient_id": self._patient_id(seen),
             "event_id": _id(kind, seen["id"]),
             "event_time": when,
             "recorded_at": recorded or when,
             "source": self.source,
         }
+
+    def _patient_id(self, seen: Seen) -> str | None:
+        key = seen["patient"]
+        return self.people.of(key) if key else self.people.named(seen["patient_identifier"])
 
     def _site(self, kind: str, seen: Seen) -> tuple[int | None, str | None]:
         codings = [*seen["sites"], *seen["structures"], *seen["qualifiers"]]
@@ -280,7 +284,7 @@ def _status_fault(kind: str, status: str | None) -> str | None:
 
 
 def _id(kind: str, *parts: str | None) -> str | None:
-    return "/".join([kind, *(part or "" for part in parts)]) if parts[0] is not None else None
+    return "/".join([kind, *(part or "" for part in parts)]) if parts[0] else None
 
 
 def _visit_id(seen: Seen) -> str | None:

@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from records.sources.fhir.paths import Members, Step, Values, compile_path, is_true
+from records.sources.fhir.paths import Members, ReferenceKey, Step, Values, compile_path, is_true, reference_key
 
 FOLDER = Path(__file__).parent / "views"
 
@@ -164,8 +164,41 @@ def _column(column: Mapping[str, Any], constants: Mapping[str, Any]) -> Getter:
     step = compile_path(column["path"], constants)
     wanted = _types(column.get("type", "string"))
     if column.get("collection"):
-        return lambda focus: [value for value in step(focus) if type(value) in wanted]
+        return _all(step, wanted)
+    if isinstance(step, ReferenceKey) and step.path:
+        return _key(step, step.path)
     return _plain(step, wanted) if isinstance(step, Members) else _single(step, wanted)
+
+
+def _all(step: Step, wanted: tuple[type, ...]) -> Getter:
+    """All values of a type; down a chain of members without a list on the way they are taken directly."""
+    if not isinstance(step, Members):
+        return lambda focus: [value for value in step(focus) if type(value) in wanted]
+    names = step.names
+
+    def values(focus: Values) -> Any:
+        node = focus[0]
+        for name in names:
+            if type(node) is not dict:
+                return [] if node is None else [value for value in step(focus) if type(value) in wanted]
+            node = node.get(name)
+        if type(node) is list:
+            return [value for value in node if type(value) in wanted]
+        return [node] if type(node) in wanted else []
+
+    return values
+
+
+def _key(step: ReferenceKey, path: Members) -> Getter:
+    """The key of a single reference; several are left to the general way."""
+    general = _single(step, (str,))
+    reference = _plain(Members((*path.names, "reference")), (str,))
+
+    def key(focus: Values) -> Any:
+        found = reference(focus)
+        return general(focus) if found is None else reference_key(found, step.wanted)
+
+    return key
 
 
 def _plain(step: Members, wanted: tuple[type, ...]) -> Getter:
