@@ -142,7 +142,18 @@ def _ordered(files: Sequence[Path]) -> Iterator[Resource]:
 
 def _table(name: str, rows: Rows) -> pa.Table:
     schema = _TABLES[name].arrow()
-    return pa.table({field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema})
+    return pa.table({field.name: _column([row.get(field.name) for row in rows], field.type) for field in schema})
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:  # half of a surrogate pair, which some JSON parsers let through: no text at all
+        return pa.array([value if _is_text(value) else None for value in values], kind)
+
+
+def _is_text(value: object) -> bool:
+    return not isinstance(value, str) or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

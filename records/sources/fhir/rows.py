@@ -20,6 +20,7 @@ patient's flag is false here.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,9 @@ OTHER_STATUSES = {"planned", "in-progress", "arrived", "triaged", "onleave", "on
 FINAL_STATES = {"fulfilled": "fulfilled", "cancelled": "cancelled", "noshow": "no_show"}
 URGENCIES = {"EM": "emergency", "EMER": "emergency", "UR": "urgent", "A": "urgent", "S": "urgent", "R": "routine"}
 """v3 ActPriority and the encounter class EMER."""
+
+HIGHEST = ("cpi", "ppd")
+"""Findings that are the highest of many measured values."""
 
 MODES = {"VR": "remote", "HH": "home"}
 UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600}
@@ -181,12 +185,12 @@ class Reader:
         }]  # fmt: skip
 
     def observation(self, several: Sequence[Seen]) -> Outcome:
-        """`findings`, one of every value with a known code."""
+        """`findings`, one of every value with a known code; of sites or sextants the highest."""
         seen = several[0]
         fault = _status_fault("observation", seen["status"])
         if fault:
             return fault
-        values = [found for part in several for found in [_finding(part)] if found]
+        values = _highest([found for found in map(_finding, several) if found])
         if not values:
             return "no code of a finding"
         when = instant_of(seen["effective"] or seen["effective_instant"] or seen["effective_start"])
@@ -212,7 +216,8 @@ class Reader:
         if not (dental or self.all_dental):
             return NOT_DENTAL
         start, end, created = instant_of(seen["start"]), instant_of(seen["end"]), instant_of(seen["created"])
-        minutes = _whole(seen["minutes"]) if seen["minutes"] is not None else minutes_between(start, end)
+        minutes = seen["minutes"] if seen["minutes"] is not None else minutes_between(start, end)
+        minutes = None if minutes is None else _whole(minutes)
         common = {
             "patient_id": self.people.one_of(seen["patients"], seen["patient_identifiers"]),
             "appointment_id": _id("Appointment", seen["id"]),
@@ -300,7 +305,7 @@ def _language(tags: Iterable[str]) -> str | None:
 def _visit_minutes(seen: Seen, start: datetime | None, end: datetime | None) -> int | None:
     length = seen["length"]
     if length is not None:
-        seconds: int | None = UNIT_SECONDS.get(length.get("code") or length.get("unit"))
+        seconds = next((UNIT_SECONDS[unit] for unit in _units(length) if unit in UNIT_SECONDS), None)
         value: Any = length.get("value")
         if seconds and type(value) in {int, float} and 0 <= value * seconds <= 86_400:
             return round(float(value * seconds) / 60)
@@ -316,10 +321,21 @@ def _finding(part: Seen) -> tuple[str, int] | None:
     kind, unit = known
     quantity = part["quantity"] or {}
     value: Any = part["integer"] if part["integer"] is not None else quantity.get("value")
-    units = {quantity.get("code"), quantity.get("unit")} - {None}
-    if type(value) not in {int, float} or (unit and units and unit not in units):
+    units = _units(quantity)
+    if type(value) not in {int, float} or not math.isfinite(value) or (unit and units and unit not in units):
         return None
     return kind, _whole(round(value))
+
+
+def _highest(values: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Of the kinds that are a maximum by definition only the highest; any other twice is for the check to see."""
+    most = {kind: max(value for some, value in values if some == kind) for kind in HIGHEST if (kind in dict(values))}
+    return [(kind, value) for kind, value in values if kind not in most] + list(most.items())
+
+
+def _units(quantity: Mapping[str, Any]) -> list[str]:
+    """The unit of a quantity as it is coded and as it is written, whichever there is."""
+    return [unit for unit in (quantity.get("code"), quantity.get("unit")) if type(unit) is str]
 
 
 def _whole(number: int) -> int:
@@ -331,4 +347,7 @@ def _close(final: str | None, start: datetime | None, end: datetime | None, minu
     """When an appointment's final state is known at the latest."""
     if final == "cancelled" or start is None:
         return start
-    return end or start + timedelta(minutes=min(max(minutes or 0, 0), 1440))
+    try:
+        return end or start + timedelta(minutes=min(max(minutes or 0, 0), 1440))
+    except OverflowError:
+        return None

@@ -274,6 +274,7 @@ def test_findings_of_an_observation_and_its_components() -> None:
             {"code": concept(local, "dmft"), "valueInteger": 7},
             {"code": concept(local, "ppd"), "valueQuantity": {"value": 5.0, "unit": "mm"}},
             {"code": concept(local, "ppd"), "valueQuantity": {"value": 0.5, "unit": "cm"}},
+            {"code": concept(local, "ppd"), "valueQuantity": {"value": 3, "code": "mm"}},
             {"code": concept(local, "bop"), "valueQuantity": {"value": "many"}},
         ],
     )  # fmt: skip
@@ -399,12 +400,35 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(read_fhir([tmp_path / "no.ndjson"]))
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        resource("Observation", "o", status="final", code=concept("urn:tarve:findings", "ppd"),
+                 valueQuantity={"value": 1e308, "unit": ["mm"]}),
+        resource("Observation", "o", status="final", code=concept("urn:tarve:findings", "ppd"),
+                 valueQuantity={"value": float("inf")}),
+        resource("Encounter", "\ud800", status="finished", type=[concept(CDT, "D0120")],
+                 length={"value": 1, "code": []}),
+        resource("Appointment", "a", status="noshow", start="9999-12-31T21:50:00Z", minutesDuration=10**12,
+                 specialty=[concept(CDT, "D0120")]),
+        resource("Appointment", "a", status="booked", start="0002-01-01T00:00:00Z", end="9999-01-01T00:00:00Z",
+                 specialty=[concept(CDT, "D0120")]),
+    ],
+)  # fmt: skip
+def test_values_beyond_all_bounds_fail_nothing(odd: dict[str, Any]) -> None:
+    batch = from_resources(odd, KEY)
+    assert bool(batch.tables) != bool(batch.left_out)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-EVERYTHING = [*synthea(), *american(), *finnish(), *older()]
+MEASURED = resource("Observation", "o", status="final", subject=to("Patient/p1"), effectiveDateTime="2023-05-05",
+                    code=concept("urn:tarve:findings", "ppd"), valueQuantity={"value": 5, "unit": "mm", "code": "mm"},
+                    component=[{"code": concept("urn:tarve:findings", "dmft"), "valueInteger": 7}])  # fmt: skip
+EVERYTHING = [*synthea(), *american(), *finnish(), *older(), MEASURED]
 UNUSED = ("text", "implicitRules", "note", "basedOn", "partOf", "reasonReference", "outcome", "photo", "evidence")
 
 
