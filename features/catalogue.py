@@ -46,7 +46,9 @@ class Catalogue:
         families = [
             [*(getattr(family, name) for name in COMPUTED), list(family.levels or ())] for family in self.families
         ]
-        computed = json.dumps([families, dict(WINDOWS), EPISODE_GAP, NEED_GROUPS.prefixes], sort_keys=True)
+        computed = json.dumps(
+            [families, dict(WINDOWS), EPISODE_GAP, NEED_GROUPS.prefixes, NEED_GROUPS.exact], sort_keys=True
+        )
         return hashlib.sha256(computed.encode()).hexdigest()[:12]
 
     def __iter__(self) -> Iterator[Feature]:

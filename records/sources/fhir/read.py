@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from records.identity import Pseudonyms
-from records.schema import TABLES, Appointments, Table
+from records.schema import TABLES
 from records.sources.batch import Batch, SourceError
 from records.sources.fhir.people import People
 from records.sources.fhir.rows import Reader, Rows
@@ -25,7 +25,6 @@ FIRST = ("Patient", "Procedure")
 """Resource types that tell about others, so they are read before them."""
 
 Resource: TypeAlias = dict[str, Any]
-_TABLES: dict[str, type[Table]] = {**TABLES, Appointments.name: Appointments}
 
 
 def read_fhir(
@@ -141,7 +140,7 @@ def _ordered(files: Sequence[Path]) -> Iterator[Resource]:
 
 
 def _table(name: str, rows: Rows) -> pa.Table:
-    schema = _TABLES[name].arrow()
+    schema = TABLES[name].arrow()
     return pa.table({field.name: _column([row.get(field.name) for row in rows], field.type) for field in schema})
 
 
