@@ -1,0 +1,133 @@
+"""How to reach a database: the URLs understood, the settings of each kind, and URLs without their secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from records.database.errors import DatabaseError
+
+BUSY_MILLISECONDS = 10_000
+"""How long a writer of SQLite waits for another one."""
+
+CONNECT_SECONDS = 10
+"""How long a PostgreSQL server may take to answer."""
+
+_SECRETS = ("password", "sslpassword", "passfile", "sslkey")
+
+
+def engine(url: str, *, read_only: bool = False, foreign_keys: bool = True) -> Engine:
+    """An SQLAlchemy engine for `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.
+
+    Every PostgreSQL session is in UTC. A SQLite file that may be written is set to WAL, so that readers and one
+    writer do not wait for each other. An engine's own errors never show the parameters of a statement.
+
+    Args:
+        url: where the database is.
+        read_only: refuse to change anything, and leave a SQLite file's settings as they are.
+        foreign_keys: whether SQLite enforces them; migrations that rebuild a table must not.
+
+    Raises:
+        DatabaseError: the URL cannot be read or names a kind of database that is not supported.
+    """
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, read_only=read_only, foreign_keys=foreign_keys)
+    return _postgresql(parsed, read_only=read_only)
+
+
+def parse(url: str) -> URL:
+    """Read a URL; `postgres://` and `postgresql://` mean the driver psycopg.
+
+    Raises:
+        DatabaseError: the URL cannot be read or names a kind of database that is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(
+            "the database URL cannot be read; give sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+        ) from None
+    kind = parsed.drivername.partition("+")[0]
+    if kind in {"postgres", "postgresql"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise DatabaseError(f"{kind} is not a kind of database that is supported; give sqlite:/// or postgresql://")
+
+
+def masked(url: str) -> str:
+    """A URL to show to people: the password, wherever it stands, is three asterisks."""
+    parsed = parse(url)
+    query = {name: "***" if name in _SECRETS else value for name, value in parsed.query.items()}
+    shown = parsed.set(drivername=parsed.get_backend_name(), query=query)
+    return shown.render_as_string(hide_password=True)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database; None for one in memory or on a server."""
+    parsed = parse(url)
+    name = parsed.database or ""
+    in_a_file = parsed.get_backend_name() == "sqlite" and name not in {"", ":memory:"} and not name.startswith("file:")
+    return Path(name) if in_a_file else None
+
+
+def require_reachable(reached: Engine, url: str) -> None:
+    """Connect once.
+
+    Raises:
+        DatabaseError: nothing answers there, or it does not let this user in.
+    """
+    try:
+        with reached.connect():
+            pass
+    except DBAPIError as error:
+        raise DatabaseError(f"{masked(url)} cannot be reached: {_reason(error, url)}") from None
+
+
+def _reason(error: DBAPIError, url: str) -> str:
+    """The driver's first line; at this point it knows of no patient, and its secrets are masked."""
+    first = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+    parsed = parse(url)
+    hidden = [parsed.password, *(parsed.query.get(name) for name in _SECRETS)]
+    for secret in hidden:
+        first = first.replace(str(secret), "***") if secret else first
+    return first
+
+
+def _sqlite(url: URL, *, read_only: bool, foreign_keys: bool) -> Engine:
+    made = create_engine(url, hide_parameters=True)
+    pragmas = [f"busy_timeout = {BUSY_MILLISECONDS}", f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
+    pragmas.append("query_only = ON" if read_only else "journal_mode = WAL")
+
+    @event.listens_for(made, "connect")
+    def set_up(connection: SQLiteConnection, _record: object) -> None:
+        # Python's driver would otherwise begin and commit behind our back, and not at all before a SELECT or a DDL.
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+    return made
+
+
+def _postgresql(url: URL, *, read_only: bool) -> Engine:
+    settings: dict[str, Any] = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    options = {"postgresql_readonly": True} if read_only else {}
+    made = create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, connect_args=settings, execution_options=options
+    )
+
+    @event.listens_for(made, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
+
+    return made
