@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from records.database.tables import CHECKS
 
@@ -35,9 +35,9 @@ def sentence(error: DBAPIError) -> str:
         return _refusal(error)
     if _may_pass(error):
         return "another writer holds the database; nothing was written, try again"
-    if error.connection_invalidated or isinstance(error, OperationalError):
-        return "the database does not answer or is not as this code left it; nothing was written"
-    return "the database cannot hold one of the values; nothing was written"
+    if isinstance(error, DataError):
+        return "the database cannot hold one of the values; nothing was written"
+    return "the database does not answer, or is not as this code left it; nothing was written"
 
 
 def _refusal(error: IntegrityError) -> str:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Row
 
+from records.database.tables import InstantError
 from records.schema import TABLES
 
 
 class RowError(ValueError):
     """A database holds values of another type than the schema's; the message names the column, never the value."""
+
+
+@contextmanager
+def fetching(name: str) -> Iterator[None]:
+    """Tell what is wrong with a table's values as they are fetched, without quoting them as SQLAlchemy does.
+
+    Raises:
+        RowError: an instant or a date cannot be read.
+    """
+    try:
+        yield
+    except InstantError as error:
+        raise RowError(f"table {name}: {error}") from None
+    except (ValueError, TypeError, OverflowError):
+        raise RowError(f"table {name}: a date or a time cannot be read") from None
 
 
 def arrow_table(name: str, rows: Sequence[Row[Any]]) -> pa.Table:

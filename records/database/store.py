@@ -11,15 +11,15 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.database.connection import engine, require_reachable
 from records.database.errors import DatabaseError, told_plainly
 from records.database.migrate import migrate
-from records.database.rows import RowError, arrow_table
-from records.database.tables import DATABASE_TABLES, InstantError, key
-from records.history import ORDER, History
+from records.database.rows import RowError, arrow_table, fetching
+from records.database.tables import DATABASE_TABLES, in_order, key
+from records.history import History
 from records.schema import TABLES
 
 DEFAULT_URL = "sqlite:///var/tarve.db"
@@ -135,18 +135,16 @@ class Database:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             try:
                 yield connection
-            except (RowError, InstantError) as error:
+            except RowError as error:
                 raise DatabaseError(str(error)) from None
-
-
-def in_order(table: Table) -> Select[Any]:
-    """All columns of a table, in the order of a history."""
-    return select(table).order_by(*(table.c[name] for name in ORDER if name in table.c))
 
 
 def _of_patient(connection: Connection, name: str, patient_id: str) -> pa.Table:
     table = DATABASE_TABLES[name]
-    return arrow_table(name, connection.execute(in_order(table).where(table.c.patient_id == patient_id)).all())
+    statement = select(table).where(table.c.patient_id == patient_id).order_by(*in_order(table))
+    with fetching(name):
+        rows = connection.execute(statement).all()
+    return arrow_table(name, rows)
 
 
 def _require_storable(history: History) -> None:

@@ -112,11 +112,16 @@ def key(table: type[schema.Table]) -> str:
     return "event_id" if table.is_event() else "patient_id"
 
 
+def in_order(table: Table) -> list[Column[Any]]:
+    """The columns that put a table's rows in the order of a history."""
+    return [table.c[name] for name in ORDER if name in table.c]
+
+
 def _table(table: type[schema.Table]) -> Table:
     columns = [_column(table, name, column) for name, column in table.columns().items()]
     made = Table(table.name, METADATA, *columns, *_checks(table))
     if table.is_event():
-        Index(None, *(made.c[name] for name in ORDER))
+        Index(None, *in_order(made))
     return made
 
 

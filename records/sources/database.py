@@ -8,14 +8,13 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Row, Select, Table, collate, inspect, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Text, collate, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from records.database.connection import engine, masked, require_reachable, sqlite_file
 from records.database.errors import DatabaseError
-from records.database.rows import RowError, arrow_table
-from records.database.tables import DATABASE_TABLES, InstantError
-from records.history import ORDER
+from records.database.rows import RowError, arrow_table, fetching
+from records.database.tables import DATABASE_TABLES, in_order
 from records.schema import TABLES
 from records.sources.batch import Batch, SourceError
 
@@ -94,12 +93,8 @@ class _Stream:
         return bool(self._rest.num_rows)
 
     def _next_part(self) -> pa.Table:
-        try:
+        with fetching(self._name):
             rows: list[Row[Any]] = list(next(self._parts, []))
-        except InstantError as error:
-            raise RowError(f"table {self._name}: {error}") from None
-        except (ValueError, TypeError):  # SQLAlchemy quotes the text that is no date
-            raise RowError(f"table {self._name}: a date cannot be read") from None
         return arrow_table(self._name, rows)
 
     def _take(self, count: int) -> pa.Table:
@@ -128,10 +123,10 @@ def _next_tables(streams: dict[str, _Stream], batch_patients: int) -> dict[str, 
 
 def _in_byte_order(connection: Connection, name: str) -> Select[Any]:
     """All rows in the order of a history, whatever order of letters the database was made with."""
-    table: Table = DATABASE_TABLES[name]
-    columns = [table.c[column] for column in ORDER if column in table.c]
+    table = DATABASE_TABLES[name]
+    columns: list[ColumnElement[Any]] = list(in_order(table))
     if connection.dialect.name == "postgresql":
-        return select(table).order_by(*(c if c.name == "event_time" else collate(c, "C") for c in columns))
+        columns = [collate(column, "C") if isinstance(column.type, Text) else column for column in columns]
     return select(table).order_by(*columns)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, text
 
 from records.check import check
-from records.database import Database, migrate
+from records.database import Database, DatabaseError, migrate
 from records.database.connection import engine, masked
 from records.database.tables import DATABASE_TABLES
 from records.history import History, is_sorted
@@ -148,6 +148,7 @@ def test_a_missing_table_or_column_is_named(url: str, statement: str, says: str)
 
 
 WRONG = [
+    ("ALTER TABLE visits ALTER COLUMN recorded_at TYPE date", "table visits: an instant is not a date with a time"),
     ("ALTER TABLE visits ALTER COLUMN recorded_at TYPE timestamp", "table visits: an instant has no time zone"),
     ("ALTER TABLE visits ALTER COLUMN source TYPE integer USING 7", "table visits: column source holds .* no string"),
     ("ALTER TABLE visits ALTER COLUMN minutes TYPE bigint USING 9999999999", "column minutes holds .* no int32"),
@@ -165,7 +166,8 @@ def test_values_of_another_type_are_named_by_their_column(postgres_url: str, sta
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE patients SET birth_date = 'last spring'", "table patients: a date cannot be read"),
+        ("UPDATE patients SET left_at = 4611686018427387904", "table patients: a date or a time cannot be read"),
+        ("UPDATE patients SET birth_date = 'last spring'", "table patients: a date or a time cannot be read"),
         ("UPDATE patients SET left_at = '2020-01-01'", "table patients: an instant is not a whole number of micro"),
     ],
 )
@@ -175,6 +177,8 @@ def test_sqlite_values_of_another_type_are_not_quoted(sqlite_url: str, statement
     with pytest.raises(SourceError, match=says) as raised:
         list(read_database(sqlite_url))
     assert "last spring" not in str(raised.value)
+    with Database.open(sqlite_url) as database, pytest.raises(DatabaseError, match=says):
+        database.read_patient("a")
 
 
 def test_a_source_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:

@@ -153,11 +153,26 @@ def test_a_text_that_postgresql_cannot_hold_is_refused(postgres_url: str) -> Non
 def test_a_database_changed_behind_our_back_is_an_error(database: Database) -> None:
     with database._engine.begin() as connection:
         connection.execute(text("DROP TABLE charges"))
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError, match="is not as this code left it"):
         database.write(history(charges=[event("charges", "2020-01-01")]))
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError, match="is not as this code left it"):
         database.read_patient("a")
     assert database.patients() == []
+
+
+def test_a_rule_of_somebody_else_is_told_as_a_refusal(database: Database) -> None:
+    with database._engine.begin() as connection:
+        connection.execute(text("CREATE UNIQUE INDEX theirs ON patients (district)"))
+    with pytest.raises(DatabaseError, match="the database refuses the rows; nothing was written"):
+        database.write(history(patient("a", district="north"), patient("b", district="north")))
+
+
+def test_a_writer_waits_for_another_one_and_then_says_so(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("records.database.connection.BUSY_MILLISECONDS", 20)
+    with Database.open(sqlite_url) as database, Database.open(sqlite_url) as other, other._engine.begin() as holding:
+        holding.execute(delete(DATABASE_TABLES["visits"]))
+        with pytest.raises(DatabaseError, match="another writer holds the database; nothing was written, try again"):
+            database.write(history())
 
 
 def test_a_time_without_a_zone_never_reaches_the_database(database: Database) -> None:
