@@ -16,9 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from records.database.connection import engine, require_reachable
 from records.database.errors import DatabaseError, told_plainly
-from records.database.migrate import migrate
 from records.database.rows import RowError, arrow_table, fetching
 from records.database.tables import DATABASE_TABLES, in_order, key
+from records.database.versions import migrate
 from records.history import History
 from records.schema import TABLES
 

@@ -1,1 +1,1 @@
-"""The versions of the schema in a database, one file a version; `records.database.migrate` runs them."""
+"""The versions of the schema in a database, one file a version; `records.database.versions` runs them."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,9 +10,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from records.database import Database, DatabaseError, migrate
+from records.database.__main__ import main
 from records.database.connection import engine
-from records.database.migrate import VERSION_TABLE, downgrade, newest, version
 from records.database.tables import METADATA
+from records.database.versions import FOLDER, VERSION_TABLE, downgrade, newest, version
 
 
 def look(url: str, what) -> object:
@@ -129,3 +132,38 @@ def test_an_unknown_version_is_refused(url: str) -> None:
     migrate(url)
     with pytest.raises(DatabaseError, match="there is no version 7; there are 0001"):
         downgrade(url, "7")
+
+
+@pytest.fixture
+def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The versions as they would be had the schema gained a table and two columns since."""
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__")))
+    first = folder / "versions" / "v0001_histories.py"
+    text_of_it = first.read_text()
+    for line in (
+        '        _optional("left_at", INSTANT),\n',
+        '        _optional("units", sa.Integer()),\n',
+        '        *_between("charges", "units", 0, None),\n',
+        '    _create_events("answers", _optional("contact_id"), _needed("question"), _needed("value", sa.Double()))\n',
+    ):
+        assert text_of_it.count(line) == 1
+        text_of_it = text_of_it.replace(line, "")
+    first.write_text(text_of_it.replace('"answers", ', ""))
+    monkeypatch.setattr("records.database.versions.FOLDER", folder)
+    return folder / "versions"
+
+
+def test_a_draft_takes_the_newest_version_to_the_schema(url: str, earlier: Path, capsys: pytest.CaptureFixture) -> None:
+    migrate(url)
+    assert look(url, differences) != []
+    assert main(["Add answers"]) == 0
+    written = earlier / "v0002_add_answers.py"
+    assert capsys.readouterr().out.startswith(f"{written}: read it")
+    compile(written.read_text(), str(written), "exec")
+    assert "records" not in written.read_text().replace("records.schema", "")
+    migrate(url)
+    assert look(url, version) == "0002"
+    assert look(url, differences) == []
+    downgrade(url, "0001")
+    migrate(url)
+    assert look(url, differences) == []

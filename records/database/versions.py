@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -49,6 +51,26 @@ def downgrade(url: str, version: str) -> None:
         if version != "base" and version not in _versions():
             raise DatabaseError(f"there is no version {version}; there are {', '.join(sorted(_versions()))}")
         command.downgrade(_config(connection), version)
+
+
+def draft(message: str) -> Path:
+    """Write the next version: what turns the newest one into what `records.schema` says now.
+
+    Alembic compares the schema with a new SQLite database. It does not see a changed limit of a value, and it knows
+    nothing of the rows in use: a draft is to be read and completed. Tests compare the outcome, limits and all.
+
+    Returns:
+        The new module among the versions.
+    """
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/draft.db"
+        migrate(url)
+        with _reached(url) as reached, reached.connect() as connection:
+            number = f"{len(_versions()) + 1:04}"
+            written = command.revision(_config(connection), message, autogenerate=True, rev_id=number)
+    if not isinstance(written, Script):
+        raise TypeError("Alembic wrote other than one version")
+    return Path(written.path)
 
 
 def version(connection: Connection) -> str | None:
@@ -119,9 +141,10 @@ def _create_folder(url: str) -> None:
 
 def _config(connection: Connection | None = None) -> Config:
     """Alembic's settings without a file in the project's root; `%` is doubled because Alembic interpolates them."""
-    config = Config(attributes={"connection": connection})
+    config = Config(attributes={"connection": connection}, cmd_opts=Namespace(quiet=True))
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")
     return config
 
 
