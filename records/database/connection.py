@@ -56,7 +56,7 @@ def parse(url: str) -> URL:
     if kind in {"postgres", "postgresql"}:
         return parsed.set(drivername="postgresql+psycopg")
     if kind == "sqlite":
-        return parsed.set(drivername="sqlite+pysqlite")
+        return _of_file(parsed).set(drivername="sqlite+pysqlite")
     raise DatabaseError(f"{kind} is not a kind of database that is supported; give sqlite:/// or postgresql://")
 
 
@@ -69,11 +69,17 @@ def masked(url: str) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite database; None for one in memory or on a server."""
+    """The file of a SQLite database; None for a database on a server."""
     parsed = parse(url)
-    name = parsed.database or ""
-    in_a_file = parsed.get_backend_name() == "sqlite" and name not in {"", ":memory:"} and not name.startswith("file:")
-    return Path(name) if in_a_file else None
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def _of_file(url: URL) -> URL:
+    name = url.database or ""
+    if name in {"", ":memory:"} or name.startswith("file:"):
+        # In memory every connection has a database of its own: one would migrate it, and another find it empty.
+        raise DatabaseError("a SQLite database is a file; give sqlite:///PATH")
+    return url
 
 
 def require_reachable(reached: Engine, url: str) -> None:

@@ -49,8 +49,8 @@ class Database:
     Threads may share it; every call is a transaction of its own.
 
     Examples:
-        >>> from records.database import Database
-        >>> with Database.open("sqlite://") as database:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, Database.open(f"sqlite:///{folder}/tarve.db") as database:
         ...     database.patients()
         []
     """

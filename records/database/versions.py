@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from alembic import command
 from alembic.config import Config
@@ -68,9 +69,7 @@ def draft(message: str) -> Path:
         with _reached(url) as reached, reached.connect() as connection:
             number = f"{len(_versions()) + 1:04}"
             written = command.revision(_config(connection), message, autogenerate=True, rev_id=number)
-    if not isinstance(written, Script):
-        raise TypeError("Alembic wrote other than one version")
-    return Path(written.path)
+    return Path(cast(Script, written).path)
 
 
 def version(connection: Connection) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Text, collate, inspect, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from records.database.connection import engine, masked, require_reachable, sqlite_file
 from records.database.errors import DatabaseError
@@ -170,5 +170,7 @@ def _told_as_source() -> Iterator[None]:
         yield
     except (DatabaseError, RowError) as error:
         raise SourceError(str(error)) from None
+    except DataError:
+        raise SourceError("the database holds a date or a time outside the years 1 to 9999") from None
     except DBAPIError:
         raise SourceError("the database stopped answering, or this user may not read all of the tables") from None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import psycopg
@@ -27,17 +29,17 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
     """A PostgreSQL server in a temporary folder, reached through a socket there; skipped, in CI failed, without one."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="tarve-"))
-        server = _start(folder)
-    except (OSError, subprocess.SubprocessError) as error:
-        _missing(f"no PostgreSQL server can be started: {error}")
-    try:
-        yield URL.create("postgresql", "tarve", PASSWORD, database="postgres", query={"host": str(folder)})
-    finally:
-        server.terminate()
-        server.wait(30)
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="tarve-") as name:
+        folder = Path(name)
+        try:
+            server = _start(folder)
+        except (OSError, subprocess.SubprocessError) as error:
+            _missing(f"no PostgreSQL server can be started: {error}")
+        try:
+            yield URL.create("postgresql", "tarve", PASSWORD, database="postgres", query={"host": name})
+        finally:
+            server.send_signal(signal.SIGINT)  # stop without waiting for whoever is connected
+            server.wait(30)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_url")
 
 
-def _missing(reason: str) -> None:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

@@ -148,6 +148,7 @@ def test_a_missing_table_or_column_is_named(url: str, statement: str, says: str)
 
 
 WRONG = [
+    ("UPDATE visits SET event_time = 'infinity'", "the database holds a date or a time outside the years 1 to 9999"),
     ("ALTER TABLE visits ALTER COLUMN recorded_at TYPE date", "table visits: an instant is not a date with a time"),
     ("ALTER TABLE visits ALTER COLUMN recorded_at TYPE timestamp", "table visits: an instant has no time zone"),
     ("ALTER TABLE visits ALTER COLUMN source TYPE integer USING 7", "table visits: column source holds .* no string"),

@@ -269,6 +269,12 @@ def test_a_url_that_names_no_database_is_refused(url: str) -> None:
     assert "opensesame" not in str(raised.value)
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseError, match="a SQLite database is a file; give sqlite:///PATH"):
+        Database.open(url)
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter").write_text("Dear reader, " * 100)
     with pytest.raises(DatabaseError, match="letter cannot be reached: file is not a database"):
