@@ -1,4 +1,4 @@
-"""Patients and the seven tables of their events.
+"""Patients and the tables of their events.
 
 Revision 0001, the first. It states its types and limits itself instead of asking `records.schema`: that module moves
 on, and this version must stay what the databases in use were made by.
@@ -20,7 +20,19 @@ INSTANT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"
 PROFESSIONS = ("dentist", "specialist", "hygienist", "assistant", "other")
 URGENCIES = ("emergency", "urgent", "routine")
 FINDINGS = ("decayed", "missing", "filled", "dmft", "cpi", "bop", "ppd", "plaque", "teeth")
-EVENTS = ("contacts", "visits", "procedures", "diagnoses", "findings", "answers", "charges")
+EVENTS = (
+    "contacts",
+    "appointments",
+    "visits",
+    "procedures",
+    "diagnoses",
+    "findings",
+    "answers",
+    "charges",
+    "vouchers",
+    "decisions",
+    "messages",
+)
 
 
 def upgrade() -> None:
@@ -43,6 +55,8 @@ def upgrade() -> None:
     _create_care()
     _create_coded()
     _create_measured()
+    _create_vouchers()
+    _create_decided()
 
 
 def _create_care() -> None:
@@ -54,6 +68,17 @@ def _create_care() -> None:
         _one_of("contacts", "channel", ("phone", "callback", "web", "walk_in", "professional", "other")),
         _one_of("contacts", "urgency", URGENCIES),
         _one_of("contacts", "service", ("examination", "treatment", "emergency", "advice", "other")),
+    )
+    _create_events(
+        "appointments",
+        _needed("appointment_id"),
+        _needed("state"),
+        _needed("starts_at", INSTANT),
+        _optional("minutes", sa.Integer()),
+        _needed("profession"),
+        _one_of("appointments", "state", ("booked", "cancelled", "late_cancelled", "no_show", "fulfilled")),
+        *_between("appointments", "minutes", 0, 1440),
+        _one_of("appointments", "profession", PROFESSIONS),
     )
     _create_events(
         "visits",
@@ -109,6 +134,43 @@ def _create_measured() -> None:
         _one_of("charges", "category", ("dental", "medical", "hospital", "mental", "drugs", "other")),
         *_between("charges", "cents", 0, None),
         *_between("charges", "units", 0, None),
+    )
+
+
+def _create_vouchers() -> None:
+    _create_events(
+        "vouchers",
+        _needed("voucher_id"),
+        _needed("definition_id"),
+        _needed("state"),
+        _optional("valid_until", sa.Date()),
+        _optional("provider_id"),
+        _one_of("vouchers", "state", ("granted", "activated", "ended", "withdrawn")),
+    )
+    _create_events(
+        "messages",
+        _needed("message_id"),
+        _optional("voucher_id"),
+        _needed("kind"),
+        _needed("recipient"),
+        _needed("channel"),
+        _needed("state"),
+        _optional("reason"),
+        _one_of("messages", "recipient", ("client", "provider")),
+        _one_of("messages", "channel", ("sms", "portal")),
+        _one_of("messages", "state", ("queued", "sent", "not_sent", "delivered", "failed", "withdrawn")),
+    )
+
+
+def _create_decided() -> None:
+    _create_events(
+        "decisions",
+        _needed("assessment_id"),
+        _optional("suggested"),
+        _needed("decided"),
+        _needed("outcome"),
+        _optional("reason_code"),
+        _one_of("decisions", "outcome", ("accepted", "overridden")),
     )
 
 
