@@ -44,6 +44,9 @@ benchmark-real: .venv/installed  ## Real public data: DATA=folder [TEST=folder] 
 	@test -n "$(DATA)" || { echo "Name the folder of the public files: make benchmark-real DATA=FOLDER [TEST=FOLDER] [JSON=FILE]"; exit 2; }
 	@$(RUN) -m benchmarks.real --data "$(DATA)" $(if $(TEST),--test "$(TEST)") $(if $(JSON),--json "$(JSON)")
 
+benchmark-fhir: .venv/installed  ## Speed of reading FHIR against the bare parse: [DATA=folder]
+	@$(RUN) -m benchmarks.fhir $(if $(DATA),--data "$(DATA)")
+
 lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashes
 	@$(RUN) -m uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet -o requirements.lock
@@ -51,4 +54,4 @@ lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashe
 clean:  ## Remove what the demo made: records, models, runs
 	@rm -rf var mlruns mlartifacts mlflow.db
 
-.PHONY: help setup demo test nightly lint benchmark-real lock clean
+.PHONY: help setup demo test nightly lint benchmark-real benchmark-fhir lock clean
