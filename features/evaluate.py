@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -47,10 +46,6 @@ class Matrix:
 
     names: tuple[str, ...]
     values: Floats
-
-    def frame(self) -> pd.DataFrame:
-        """The same as a DataFrame with named columns."""
-        return pd.DataFrame(self.values, columns=list(self.names))
 
 
 def evaluate(catalogue: Catalogue, history: History | Events, moments: Moments) -> Matrix:

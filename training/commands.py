@@ -50,14 +50,11 @@ def train(options: argparse.Namespace) -> int:
     parts = compare.split(found, compare.SplitDefinition(), table.horizon_days)
     with tracking.run("train") as active:
         _log_setting(options.examples, found, parts, table)
-        evaluations: dict[str, Evaluation] = {}
-        challenger = None
-        for kind, model in tqdm(compare.fit_all(parts.learn, table), "train", 3, unit="model"):
-            evaluations[kind] = compare.evaluate(model, parts.test, table)
-            tracking.log_evaluation(kind, evaluations[kind])
-            challenger = model if kind == Boosted.kind else challenger
-        if challenger is None:
-            raise CommandError(f"no model of kind {Boosted.kind} was fitted")
+        fitted = dict(tqdm(compare.fit_all(parts.learn, table), "train", 3, unit="model"))
+        evaluations = {kind: compare.evaluate(model, parts.test, table) for kind, model in fitted.items()}
+        for kind, evaluation in evaluations.items():
+            tracking.log_evaluation(kind, evaluation)
+        challenger = fitted[Boosted.kind]
         text = compare.table_text(
             {(segment, kind): scores for segment in table.names[1:] for kind, each in evaluations.items()
              for scores in [each[segment]]}, ("at least", "model"))  # fmt: skip

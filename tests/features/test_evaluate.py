@@ -129,6 +129,14 @@ def test_an_unknown_patient_is_refused_without_naming_anyone() -> None:
         evaluate(DENTAL, history(), Moments.of(["nobody"], [instant("2025-01-01")]))
 
 
+def test_a_filter_can_be_on_a_number() -> None:
+    catalogue = Catalogue(count("visits", "half_hours", L, "use", where={"minutes": 30}))
+    found = history(
+        visits=[event("visits", f"2024-01-0{at + 1}", minutes=minutes) for at, minutes in enumerate((30, 45, None, 30))]
+    )
+    assert value(catalogue, found, "2025-01-01", "half_hours") == 2
+
+
 def test_attributes_and_ages_are_of_the_patient() -> None:
     catalogue = Catalogue(attribute("patients.special_needs", "special", L, "x"), *DENTAL.families[:1])
     found = history(patient(special_needs=True))

@@ -60,6 +60,13 @@ def test_a_new_history_replaces_the_old_one_whole(found: History, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
+def test_an_empty_block_and_an_empty_history_are_written(tmp_path: Path) -> None:
+    with store.Writer(tmp_path / "records") as writer:
+        writer.write(History.of({}))
+    assert store.read(tmp_path / "records").rows()["patients"] == 0
+    assert list(store.blocks(tmp_path / "records")) == []
+
+
 def test_blocks_out_of_order_are_refused(tmp_path: Path) -> None:
     def write() -> None:
         with store.Writer(tmp_path / "records") as writer:
