@@ -186,12 +186,12 @@ def _frame(path: Path, needed: Iterable[str]) -> pd.DataFrame:
 
 
 def _names(numbers: pd.Series) -> NDArray[np.str_]:
-    return numbers.astype("int64").astype(str).to_numpy(str)
+    return np.asarray(numbers.astype("int64").astype(str).to_numpy(str))
 
 
 def _numbers(rows: pd.DataFrame, name: str) -> Floats:
     """A column as numbers; what is no number is missing."""
-    return pd.to_numeric(rows[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return np.asarray(pd.to_numeric(rows[name], errors="coerce").to_numpy(np.float64, na_value=np.nan))
 
 
 def _patients(ids: pd.Series, birth_year: Floats) -> pa.Table:
