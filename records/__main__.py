@@ -13,7 +13,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from records.schema import TABLES
-from records.simulate import TruthFile, simulate
+from records.simulate import SURVEY, TruthFile, simulate
 from records.store import Writer
 
 UNTIL = date(2025, 12, 31)
@@ -42,7 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=_Parser)
     one = commands.add_parser("simulate", help="write the history of a population that does not exist")
     one.add_argument(
-        "--out", type=Path, required=True, help="folder to write; the truth behind it goes to OUT-truth.parquet"
+        "--out",
+        type=Path,
+        required=True,
+        help="folder to write; the truth behind it goes to OUT-truth.parquet and OUT-survey.parquet",
     )
     one.add_argument("--patients", type=int, default=20_000, help="how many people (default %(default)s)")
     one.add_argument("--years", type=int, default=10, help="years of history (default %(default)s)")
@@ -64,12 +67,19 @@ def _simulate(given: argparse.Namespace) -> int:
     blocks = simulate(given.patients, given.years, given.seed, given.until)
     rows: Counter[str] = Counter()
     bar = tqdm(total=given.patients, unit="patient", file=sys.stderr)
-    with bar, TruthFile(truth_path(folder)) as truth, Writer(folder) as writer:
+    with (
+        bar,
+        TruthFile(truth_path(folder)) as truth,
+        TruthFile(survey_path(folder), SURVEY) as survey,
+        Writer(folder) as writer,
+    ):
         for block in blocks:
             writer.write(block.history)
             truth.write(block.truth)
             rows.update(block.history.rows())
+            survey.write(block.survey)
             rows["truth"] += block.truth.num_rows
+            rows["survey"] += block.survey.num_rows
             bar.update(len(block.history.patient_ids))
     for name, count in rows.items():
         sys.stdout.write(f"{name:<12}{count:>12,}\n")
@@ -79,6 +89,11 @@ def _simulate(given: argparse.Namespace) -> int:
 def truth_path(folder: Path) -> Path:
     """Where the truth behind a simulated history lies: beside its folder."""
     return folder.with_name(f"{folder.name}-truth.parquet")
+
+
+def survey_path(folder: Path) -> Path:
+    """Where the true state of everyone at the end lies: beside the folder."""
+    return folder.with_name(f"{folder.name}-survey.parquet")
 
 
 def _require_replaceable(folder: Path) -> None:

@@ -7,7 +7,7 @@ dropping out and chance. Published figures that it was set by stand beside the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from records.history import History
+from records.schema import TABLES
 from records.simulate import care
 from records.simulate.people import People
 from records.simulate.tables import tables
-from records.simulate.truth import TRUTH, TruthFile
+from records.simulate.truth import SURVEY, TRUTH, TruthFile
 from records.simulate.window import Window
 
-__all__ = ["MOST_PATIENTS", "MOST_YEARS", "TRUTH", "Simulated", "TruthFile", "simulate"]
+__all__ = ["MOST_PATIENTS", "MOST_YEARS", "SURVEY", "TRUTH", "Simulated", "TruthFile", "simulate"]
 
 CHUNK = 2_000
 """People drawn from one random stream. Fixed, because a patient's record follows from the seed and the chunk."""
@@ -39,10 +40,33 @@ class Simulated:
     Attributes:
         history: what is on record about them.
         truth: what they needed at every contact that starts an episode, see `records.simulate.truth.TRUTH`.
+        survey: how they all were on their last day, see `records.simulate.truth.SURVEY`.
+        beside: tables of the schema that a `History` does not hold, by name.
     """
 
     history: History
     truth: pa.Table
+    survey: pa.Table
+    beside: Mapping[str, pa.Table]
+
+    def __getitem__(self, name: str) -> pa.Table:
+        """A simulated table, whether the history holds it or not."""
+        return self.beside[name] if name in self.beside else self.history[name]
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pa.Table], truth: pa.Table, survey: pa.Table) -> Simulated:
+        """Tables by name, those of a history apart from those beside it."""
+        held = {name: table for name, table in tables.items() if name in TABLES}
+        beside = {name: table for name, table in tables.items() if name not in TABLES}
+        return cls(History.of(held), truth, survey, beside)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Simulated]) -> Simulated:
+        """Several blocks, in patient order, as one."""
+        names = [*parts[0].history, *parts[0].beside]
+        tables = {name: pa.concat_tables([part[name] for part in parts]) for name in names}
+        truth, survey = (pa.concat_tables([getattr(part, name) for part in parts]) for name in ("truth", "survey"))
+        return cls.of(tables, truth, survey)
 
 
 def simulate(patients: int, years: int, seed: int, until: date, block: int = 10_000) -> Iterator[Simulated]:
@@ -78,15 +102,13 @@ def _require_between(name: str, value: int, least: int, most: int) -> None:
 def _block(places: range, seed: int, window: Window) -> Simulated:
     chunks = range(places.start // CHUNK, (places.stop - 1) // CHUNK + 1)
     parts = [_within(_chunk(chunk, seed, window), chunk, places) for chunk in chunks]
-    names = list(parts[0].history)
-    history = History.of({name: pa.concat_tables([part.history[name] for part in parts]) for name in names})
-    return Simulated(history, pa.concat_tables([part.truth for part in parts]))
+    return Simulated.joined(parts)
 
 
 def _chunk(chunk: int, seed: int, window: Window) -> Simulated:
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, chunk])))
     people = People.drawn(rng, np.arange(CHUNK) + chunk * CHUNK + 1, window)
-    return Simulated(*tables(rng, care.history(rng, people, window), window))
+    return Simulated.of(*tables(rng, care.history(rng, people, window), window))
 
 
 def _within(simulated: Simulated, chunk: int, places: range) -> Simulated:
@@ -100,5 +122,5 @@ def _within(simulated: Simulated, chunk: int, places: range) -> Simulated:
     def only(rows: pa.Table) -> pa.Table:
         return rows.filter(pc.is_in(rows["patient_id"], kept))
 
-    history = History.of({name: only(simulated.history[name]) for name in simulated.history})
-    return Simulated(history, only(simulated.truth))
+    names = [*simulated.history, *simulated.beside]
+    return Simulated.of({name: only(simulated[name]) for name in names}, only(simulated.truth), only(simulated.survey))

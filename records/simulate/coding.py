@@ -27,16 +27,18 @@ from records.simulate.disease import (
     REMOTE,
     RESTORATIVE,
 )
+from records.simulate.sites import HOUSE_CODES
+from records.simulate.teeth import NO_TOOTH, Teeth
 from records.simulate.window import Flags, Floats, Ints
 
-NO_TOOTH = 0
 SURFACES = ("", "O", "M", "D", "B", "L", "MO", "DO", "OB", "OL", "MOD", "MOB", "DOL", "MODB", "MODBL", "I", "MI", "DI")
 
 _ONE, _TWO, _THREE, _CROWN, _FRONT = (1, 2, 3, 4, 5), (6, 7, 8, 9), (10, 11, 12), (13, 14), (2, 3, 4, 16, 17)
 _SURFACES_OF = {"SFA00": _ONE, "SFA10": _ONE, "SFA20": _TWO, "SFA30": _THREE, "SFA40": _CROWN}
 
-LOCAL_CODES = frozenset({"VALMI", "JONO", "HMAK"})
-"""Codes of the house that stand in real data beside the classification (VALMI: 20,216 events in FinnGen)."""
+LOCAL_CODES = frozenset({"VALMI", "JONO", "HMAK", *HOUSE_CODES.values()})
+"""Codes that stand in the records beside the classification: VALMI, JONO and HMAK as in real data (VALMI: 20,216
+events in FinnGen), and those that one clinic wrote in its old system."""
 
 ENDED = {"WYA05": 2016, "SDE02": 2016, "SDE03": 2016}
 """Last year in which a retired code is used."""
@@ -55,6 +57,7 @@ class Slot:
         age: lowest and highest age, years.
         special: only for people with special needs.
         closing: only at the last visit planned.
+        removed: whether its tooth must be one that is removed at the visit, or one that stays; None for either.
     """
 
     kinds: tuple[int, ...]
@@ -65,6 +68,7 @@ class Slot:
     age: tuple[float, float] = (0.0, 200.0)
     special: bool = False
     closing: bool = False
+    removed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Seats:
         kind: position in `KINDS`. `profession`: position in `records.schema.PROFESSIONS`.
         year: calendar year. `age`: years. `perio`: periodontal state 0-4.
         special: special needs. `last`: the last visit planned.
-        teeth: two FDI teeth that the visit is about, shape (visits, 2).
+        teeth: the two teeth that the visit is about.
     """
 
     kind: Ints
@@ -85,7 +89,7 @@ class Seats:
     perio: Floats
     special: Flags
     last: Flags
-    teeth: Ints
+    teeth: Teeth
 
 
 @dataclass(frozen=True)
@@ -112,27 +116,31 @@ _DENTIST = (EXAMINATION, EXTRACTION, ENDODONTIC, RESTORATIVE)
 _OFFICE = tuple(kind for kind in range(len(KINDS)) if kind != REMOTE)
 
 PROCEDURES = (
-    Slot((EXAMINATION,), 1.0, (("SAA01", 0.56), ("SAA02", 0.36), ("SAA03", 0.08))),
-    Slot((EXAMINATION,), 0.3, (("EB1SA", 1.0),), age=(10, 200)),
+    # Practice shifts: fewer full examinations and more assessments of need, image by image instead of by routine.
+    Slot((EXAMINATION,), 1.0, (("SAA01", 0.53), ("SAA02", 0.39), ("SAA03", 0.08)), years=(0, 2020)),
+    Slot((EXAMINATION,), 1.0, (("SAA01", 0.62), ("SAA02", 0.3), ("SAA03", 0.08)), years=(2021, 9999)),
+    Slot((EXAMINATION,), 0.34, (("EB1SA", 1.0),), age=(10, 200), years=(0, 2020)),
+    Slot((EXAMINATION,), 0.24, (("EB1SA", 1.0),), age=(10, 200), years=(2021, 9999)),
     Slot((EXAMINATION,), 0.18, (("EB1AA", 1.0),), tooth=1),
     Slot((EXAMINATION,), 0.12, (("EB1HA", 1.0),), age=(7, 200)),
-    Slot((EXAMINATION,), 0.32, (("SDA01", 0.5), ("SDA02", 0.5)), age=(14, 200)),
-    Slot((EXAMINATION,), 0.08, (("SCA01", 0.75), ("SCA02", 0.25))),
+    Slot((EXAMINATION,), 0.2, (("SDA01", 0.5), ("SDA02", 0.5)), age=(14, 200)),
+    Slot((EXAMINATION,), 0.05, (("SCA01", 0.75), ("SCA02", 0.25))),
     Slot((EXAMINATION,), 0.14, _FILLING, tooth=1, age=(5, 200)),
     Slot((EXAMINATION, PROSTHETIC), 0.16, (("WZC00", 1.0),)),
-    Slot((EXAMINATION,), 0.04, (("SAD01", 1.0),), years=(2013, 9999)),
+    Slot((EXAMINATION,), 0.03, (("SAD01", 1.0),), years=(2013, 2022)),
+    Slot((EXAMINATION,), 0.12, (("SAD01", 1.0),), years=(2023, 9999)),
     Slot((EXAMINATION,), 0.03, (("SHA01", 0.6), ("SHB00", 0.4)), age=(16, 200)),
     Slot((EMERGENCY,), 0.9, (("SAA01", 1.0),)),
     Slot((EMERGENCY,), 0.62, (("EB1AA", 1.0),), tooth=1),
     Slot((EMERGENCY,), 0.9, (("WYA05", 1.0),), years=(0, ENDED["WYA05"])),
-    Slot((EMERGENCY,), 0.45, _NUMBING),
-    Slot((EMERGENCY,), 0.25, (("SGA01", 1.0),), tooth=1, age=(7, 200)),
-    Slot((EMERGENCY,), 0.2, _REMOVAL, tooth=1),
-    Slot((EMERGENCY,), 0.25, _FILLING, tooth=1, age=(5, 200)),
+    Slot((EMERGENCY,), 0.5, _NUMBING),
+    Slot((EMERGENCY,), 0.3, (("SGA01", 1.0),), tooth=1, age=(7, 200), removed=False),
+    Slot((EMERGENCY, EXTRACTION), 1.0, _REMOVAL, tooth=1, removed=True),
+    Slot((EMERGENCY,), 0.3, _FILLING, tooth=1, age=(5, 200), removed=False),
     Slot((EMERGENCY,), 0.12, (("SXA20", 0.5), ("SXC05", 0.5)), years=(2017, 9999)),
     Slot((EMERGENCY, EXTRACTION), 0.07, (("WZA90", 1.0),), age=(16, 200)),
     Slot((RESTORATIVE,), 1.0, _FILLING, tooth=1),
-    Slot((RESTORATIVE,), 0.65, _FILLING, tooth=2),
+    Slot((RESTORATIVE,), 0.78, _FILLING, tooth=2),
     Slot((RESTORATIVE,), 0.85, _NUMBING),
     Slot((RESTORATIVE,), 0.16, (("SAA01", 1.0),)),
     Slot((RESTORATIVE,), 0.36, (("SFC01", 0.97), ("SFC00", 0.03))),
@@ -144,13 +152,12 @@ PROCEDURES = (
     Slot((ENDODONTIC,), 0.8, _NUMBING),
     Slot((ENDODONTIC,), 0.75, (("EB1AA", 0.95), ("EB1CA", 0.05)), tooth=1),
     Slot((ENDODONTIC,), 0.3, _FILLING, tooth=1),
-    Slot((EXTRACTION,), 1.0, _REMOVAL, tooth=1),
-    Slot((EXTRACTION,), 0.4, _REMOVAL, tooth=2),
+    Slot((EXTRACTION,), 1.0, _REMOVAL, tooth=2, removed=True),
     Slot((EXTRACTION,), 0.9, (("WX110", 0.45), ("WX290", 0.55))),
     Slot((EXTRACTION,), 0.35, (("EB1AA", 0.8), ("EB1HA", 0.2)), tooth=1),
     Slot((EXTRACTION,), 0.06, (("ECB00", 1.0),), tooth=1),
-    Slot((PERIODONTAL,), 0.2, (("SCA01", 0.6), ("SCA02", 0.25), ("SCA03", 0.15)), years=(2013, 9999)),
-    Slot((PERIODONTAL,), 0.42, (("SAA01", 1.0),)),
+    Slot((PERIODONTAL,), 0.12, (("SCA01", 0.6), ("SCA02", 0.25), ("SCA03", 0.15)), years=(2013, 9999)),
+    Slot((PERIODONTAL,), 0.5, (("SAA01", 1.0),)),
     Slot((PERIODONTAL,), 0.3, (("WX110", 0.6), ("WX105", 0.4))),
     Slot((PREVENTION,), 0.9, (("SCA01", 0.6), ("SCA02", 0.3), ("SCA03", 0.1)), years=(2013, 9999)),
     Slot((PREVENTION,), 0.3, (("SAB03", 1.0),), age=(0, 18), years=(2017, 9999)),
@@ -203,15 +210,20 @@ def diagnoses(rng: Generator, seats: Seats) -> Notes:
     return _notes([*parts, _gums(rng, seats, vocabulary)], vocabulary)
 
 
-def teeth(rng: Generator, age: Floats) -> Ints:
-    """Two different teeth a visit that the care may be about, FDI; milk teeth below the age of seven."""
-    n = len(age)
-    quarter = rng.integers(1, 5, (n, 2))
-    adult = rng.choice(8, (n, 2), p=(0.06, 0.05, 0.05, 0.1, 0.13, 0.3, 0.25, 0.06)) + 1
-    place = np.where(age[:, None] < 18, np.minimum(adult, 7), adult)
-    first = np.where(age[:, None] < 7, quarter * 10 + 40 + (place + 1) // 2, quarter * 10 + place)
-    first[:, 1] += np.where(first[:, 0] == first[:, 1], np.where(first[:, 1] % 10 == 1, 1, -1), 0)
-    return first
+def as_habit(rng: Generator, notes: Notes, kept: Floats, house: Flags) -> Notes:
+    """What a clinic's habit leaves of the notes.
+
+    Args:
+        rng: where the chance comes from.
+        notes: everything that was done or found.
+        kept: for every visit, the share of the codes that its clinic writes down, 0-1.
+        house: for every visit, whether its clinic writes the codes of its old system.
+    """
+    vocabulary = (*notes.vocabulary, *dict.fromkeys(HOUSE_CODES.values()))
+    own = np.array([vocabulary.index(HOUSE_CODES.get(code, code)) for code in notes.vocabulary])
+    code = np.where(house[notes.visit], own[notes.code], notes.code)
+    n = rng.random(len(code)) < kept[notes.visit]
+    return Notes(notes.visit[n], code[n], notes.tooth[n], notes.surfaces[n], vocabulary)
 
 
 def findings(rng: Generator, episodes: Episodes, examined: Ints) -> dict[str, tuple[Flags, Ints]]:
@@ -228,13 +240,13 @@ def findings(rng: Generator, episodes: Episodes, examined: Ints) -> dict[str, tu
     state = episodes.perio[examined] + 0.2 * rng.standard_normal(n)
     bleeding = np.clip(12.0 + 16.0 * state + 8.0 * rng.standard_normal(n), 0, 100)
     plaque = np.clip(18.0 + 11.0 * state + 4.0 * np.minimum(decayed, 5) + 10.0 * rng.standard_normal(n), 0, 100)
-    pocket = np.clip(2.2 + 1.15 * state + 0.6 * rng.standard_normal(n), 1, 12)
+    pocket = pockets(rng, state)
     read = {
         "decayed": (charted, d),
         "missing": (charted, m),
         "filled": (charted, f),
         "dmft": (charted, d + m + f),
-        "cpi": (probed, _whole(np.clip(state + 0.6, 0, 4))),
+        "cpi": (probed, _whole(np.clip(state + 1.25, 0, 4))),
         "bop": (measured, _whole(bleeding)),
         "ppd": (probed & (rng.random(n) < 0.5), _whole(pocket)),
         "plaque": (measured & (rng.random(n) < 0.6), _whole(plaque)),
@@ -243,11 +255,16 @@ def findings(rng: Generator, episodes: Episodes, examined: Ints) -> dict[str, tu
     return {kind: read[kind] for kind in FINDINGS}
 
 
+def pockets(rng: Generator, perio: Floats) -> Floats:
+    """Deepest pocket as probed, mm, by periodontal state."""
+    return np.clip(2.5 + 1.15 * perio + 0.6 * rng.standard_normal(len(perio)), 1, 12)
+
+
 def _tooth_counts(rng: Generator, episodes: Episodes, examined: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     """Permanent teeth as read: decayed, missing, filled, present."""
     n = len(examined)
     present, decayed = episodes.teeth[examined], episodes.decayed[examined]
-    d = np.minimum(rng.binomial(decayed, 0.88) + (rng.random(n) < 0.1), present)
+    d = np.minimum(rng.binomial(decayed, 0.88) + (rng.random(n) < 0.14), present)
     f = np.clip(episodes.filled[examined] + rng.integers(-1, 2, n), 0, present - d)
     return d, episodes.missing[examined], f, present
 
@@ -269,11 +286,13 @@ def _written(rng: Generator, slot: Slot, seats: Seats, vocabulary: tuple[str, ..
         may &= seats.special
     if slot.closing:
         may &= seats.last
+    if slot.removed is not None:
+        may &= seats.teeth.removed[:, slot.tooth - 1] == slot.removed
     visit = np.flatnonzero(may & (rng.random(len(may)) < slot.chance))
     weights = np.cumsum([weight for _, weight in slot.codes])
     picked = np.searchsorted(weights / weights[-1], rng.random(len(visit)), side="right")
     code = np.array([vocabulary.index(code) for code, _ in slot.codes])[picked]
-    tooth = seats.teeth[visit, slot.tooth - 1] if slot.tooth else np.full(len(visit), NO_TOOTH)
+    tooth = seats.teeth.fdi[visit, slot.tooth - 1] if slot.tooth else np.full(len(visit), NO_TOOTH)
     return visit, code, tooth, _surfaces(rng, slot, picked, tooth)
 
 
@@ -283,6 +302,7 @@ def _surfaces(rng: Generator, slot: Slot, picked: Ints, tooth: Ints) -> Ints:
         if code in _SURFACES_OF:
             these = picked == place
             surfaces[these] = rng.choice(_SURFACES_OF[code], these.sum())
+    surfaces[tooth == NO_TOOTH] = 0
     front = (tooth % 10 <= 3) & (surfaces > 0) & (surfaces < _CROWN[0])
     surfaces[front] = rng.choice(_FRONT, front.sum())
     return surfaces

@@ -28,6 +28,10 @@ _DISTRICT_ACCESS = np.array([0.25, 0.1, 0.0, 0.15, -0.15, 0.0, -0.35, 0.1])
 _AGE_BANDS = np.array([1, 7, 18, 30, 45, 65, 80, 98])
 _AGE_SHARES = (0.06, 0.15, 0.17, 0.23, 0.22, 0.13, 0.04)
 
+_RATE, _RATE_SPREAD = 0.083, 1.3  # New lesions a year of the median, and the spread of its logarithm.
+# Diabetes by age: about 9-10 % of adults, above 20 % from 75 on.
+_DIABETES = ([20, 45, 60, 75], [0.01, 0.05, 0.14, 0.22])
+
 
 @dataclass(frozen=True)
 class People:
@@ -41,12 +45,13 @@ class People:
         special_needs, non_disclosure: as in the record.
         sms: consent to text messages: 1 yes, 0 no, -1 never asked.
         smokes: daily smoker.
-        caries: new lesions a year at the age of most decay.
+        caries: new lesions a year at the age of most decay, in a time of no particular trouble.
         perio: susceptibility to periodontitis, standard normal.
         access: propensity to seek care when it is needed, about standard normal; low means needing and not coming.
         fear: dental fear, 0-1.
         life: strain of the life situation, 0-1.
         habit: comes to examinations when recalled.
+        diabetic: has diabetes, known or not. `brushing`: times a day, 0-2.
     """
 
     number: Ints
@@ -66,6 +71,8 @@ class People:
     fear: Floats
     life: Floats
     habit: Flags
+    diabetic: Flags
+    brushing: Ints
 
     @classmethod
     def drawn(cls, rng: Generator, number: Ints, window: Window) -> People:
@@ -99,6 +106,9 @@ class People:
             fear=fear,
             life=life,
             habit=rng.random(n) < 1.0 / (1.0 + np.exp(-(0.9 + 1.3 * access))),
+            diabetic=rng.random(n)
+            < np.interp((window.last - birth) / YEAR, [20, 45, 60, 75], [0.01, 0.05, 0.14, 0.22]),
+            brushing=_brushing(rng, sex, life),
         )
 
     def age(self, who: Ints, day: Ints) -> Floats:
@@ -137,10 +147,16 @@ def _languages(rng: Generator, district: Ints) -> Ints:
 
 def _caries(rng: Generator, life: Floats, access: Floats, sex: Ints, language: Ints) -> Floats:
     # Men, and those whose native language is neither Finnish nor Swedish, have more decay (Healthy Finland 2023).
-    level = np.log(0.09) + 1.1 * life - 0.3 * access + 0.15 * sex + 0.2 * (language > 1)
-    return np.asarray(np.exp(level + 1.5 * rng.standard_normal(len(life))), np.float64)
+    level = np.log(_RATE) + 1.1 * life - 0.3 * access + 0.15 * sex + 0.2 * (language > 1)
+    return np.asarray(np.exp(level + _RATE_SPREAD * rng.standard_normal(len(life))), np.float64)
 
 
 def _access(rng: Generator, life: Floats, fear: Floats, language: Ints, district: Ints) -> Floats:
     pulled = _DISTRICT_ACCESS[district] - 0.45 * (language > 1) - 1.2 * (life - 0.25) - 1.0 * (fear - 0.2)
     return np.asarray(pulled + 0.8 * rng.standard_normal(len(life)), np.float64)
+
+
+def _brushing(rng: Generator, sex: Ints, life: Floats) -> Ints:
+    # Twice a day or more: women 80 %, men 57 % (Healthy Finland 2023).
+    twice = rng.random(len(sex)) < np.where(sex == 1, 0.64, 0.87) - 0.28 * life
+    return np.where(twice, 2, (rng.random(len(sex)) < 0.85).astype(np.int64))

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from records.history import History
-from records.schema import CHANNELS, INSTANT, MODES, PRODUCERS, PROFESSIONS, SERVICES, URGENCIES
-from records.simulate import coding
+from records.schema import (
+    CHANNELS,
+    INSTANT,
+    MODES,
+    PRODUCERS,
+    PROFESSIONS,
+    SERVICES,
+    TABLES,
+    URGENCIES,
+    Appointments,
+    Table,
+    Vouchers,
+)
+from records.simulate import booking, coding, interview, sites, teeth, vouchers
 from records.simulate.care import CAUSES, MINUTES, Course
 from records.simulate.disease import (
     EMERGENCY,
@@ -20,29 +30,18 @@ from records.simulate.disease import (
     EXAMINATION,
     EXTRACTION,
     ORTHODONTIC,
-    PAIN,
     PERIODONTAL,
     PREVENTION,
     PROSTHETIC,
     REMOTE,
 )
 from records.simulate.people import DISTRICTS, LANGUAGES, NEVER, SEXES, People
-from records.simulate.truth import TRUTH
+from records.simulate.rows import Columns, event, event_ids, patient_ids, words
+from records.simulate.truth import SURVEY, TRAITS, TRUTH
 from records.simulate.window import MINUTE, OPENS, YEAR, Flags, Floats, Ints, Window
 
-SOURCE = "simulator"
 MUNICIPALITY = "091"
 """Helsinki."""
-
-_Columns: TypeAlias = dict[str, pa.Array]
-
-_UNITS = (
-    *(f"Clinic {district}" for district in DISTRICTS),
-    "Emergency clinic",
-    *(f"Voucher clinic {n}" for n in range(1, 8)),
-    "Purchased clinic",
-)
-_EMERGENCY_UNIT, _VOUCHER_UNIT, _PURCHASED_UNIT = len(DISTRICTS), len(DISTRICTS) + 1, len(_UNITS) - 1
 
 
 def _shares(**by_name: float) -> Floats:
@@ -50,8 +49,10 @@ def _shares(**by_name: float) -> Floats:
 
 
 # FinnGen AvoHilmo 2018-2023, office visits: dentist 75.7 %, hygienist 16.4 %, assistant 3.2 %, other 4.8 %.
-_PROFESSION_SHARES = np.tile(_shares(dentist=0.975, specialist=0.015, hygienist=0.01), (len(MINUTES), 1))
-_PROFESSION_SHARES[PERIODONTAL] = _shares(dentist=0.29, specialist=0.04, hygienist=0.67)
+_USUAL = _shares(dentist=0.93, specialist=0.015, hygienist=0.01, assistant=0.025, other=0.02)
+_PROFESSION_SHARES = np.tile(_USUAL, (len(MINUTES), 1))
+_PROFESSION_SHARES[PERIODONTAL] = _shares(dentist=0.36, specialist=0.04, hygienist=0.6)
+_PERIODONTAL_LATER = _shares(dentist=0.25, specialist=0.04, hygienist=0.71)
 _PROFESSION_SHARES[PREVENTION] = _shares(dentist=0.15, hygienist=0.45, assistant=0.3, other=0.1)
 _PROFESSION_SHARES[PROSTHETIC] = _shares(dentist=0.7, specialist=0.25, other=0.05)
 _PROFESSION_SHARES[ORTHODONTIC] = _shares(dentist=0.3, specialist=0.5, hygienist=0.05, assistant=0.15)
@@ -66,6 +67,7 @@ class Contacts:
     """Contacts, one entry a contact in every array; `episode` is -1 where none begins.
 
     `service`, `urgency`, `channel` are positions in the schema's lists; `time` and `recorded` are microseconds UTC.
+    `starts` is when every episode's contact was, on record or not, one entry an episode.
     """
 
     person: Ints
@@ -75,6 +77,7 @@ class Contacts:
     urgency: Ints
     channel: Ints
     episode: Ints
+    starts: Ints
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,67 @@ class Seen:
     recorded: Ints
 
 
-def tables(rng: Generator, course: Course, window: Window) -> tuple[History, pa.Table]:
-    """The history of the people, and the truth behind it."""
+def tables(rng: Generator, course: Course, window: Window) -> tuple[dict[str, pa.Table], pa.Table, pa.Table]:
+    """Tables of the schema by name, the truth at the contacts, and the truth about the people."""
     people = course.people
     contacts = _contacts(rng, course, window)
-    seen = _seen(rng, course, window)
+    where = sites.places(rng, course)
+    seen = _seen(rng, course, where, window)
     seats = _seats(rng, course, seen)
-    visit_ids = _ids("v", people, seen.person)
-    contact_ids = _ids("c", people, contacts.person)
+    minutes = _minutes(rng, seats.kind)
+    kept = booking.Kept(seen.person, seen.raw, seen.time, seen.recorded, minutes, seats.profession)
+    visit_ids = event_ids("v", people, seen.person)
+    contact_ids = event_ids("c", people, contacts.person)
+    done, found = _habitual(rng, seats, where.unit[seen.raw])
     rows = {
         "patients": _patients(people, window),
         "contacts": _contact_rows(people, contacts, contact_ids),
-        "visits": _visit_rows(rng, course, seen, seats, visit_ids),
-        "procedures": _note_rows("t", people, seen, visit_ids, coding.procedures(rng, seats)),
-        "diagnoses": _note_rows("d", people, seen, visit_ids, coding.diagnoses(rng, seats)),
+        "appointments": booking.rows(rng, course, contacts.starts, kept, window),
+        "visits": _visit_rows(rng, people, seen, seats, where, minutes=minutes, ids=visit_ids),
+        "procedures": _note_rows("t", people, seen, visit_ids, done),
+        "diagnoses": _note_rows("d", people, seen, visit_ids, found),
         "findings": _finding_rows(rng, course, seen, visit_ids),
+        "answers": interview.rows(rng, course, _interviews(contacts), contact_ids),
+        "vouchers": vouchers.rows(rng, course, contacts.starts, where, window),
     }
     came = np.bincount(course.visits.episode[seen.raw], minlength=len(course.episodes.day)) > 0
-    history = History.of({name: pa.table(columns) for name, columns in rows.items()})
-    return history, _truth(course, contacts, contact_ids, came)
+    made = {name: conform(name, pa.table(columns)) for name, columns in rows.items()}
+    return made, _truth(course, contacts, contact_ids, came), _survey(course, window)
+
+
+def conform(name: str, rows: pa.Table) -> pa.Table:
+    """A table of the schema with its columns, cast to their types; rows are in order already."""
+    schema = schemas()[name].arrow()
+    missing = [field for field in schema if field.name not in rows.column_names]
+    for field in missing:
+        rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
+    return rows.select(schema.names).cast(schema)
+
+
+def schemas() -> dict[str, type[Table]]:
+    """The simulated tables by name, whether a `History` holds them or not."""
+    return TABLES | {table.name: table for table in (Appointments, Vouchers)}
+
+
+def _interviews(contacts: Contacts) -> interview.Interviews:
+    row = np.flatnonzero(contacts.episode >= 0)
+    return interview.Interviews(
+        contacts.person[row], contacts.episode[row], row, contacts.time[row], contacts.channel[row]
+    )
+
+
+def _habitual(rng: Generator, seats: coding.Seats, unit: Ints) -> tuple[coding.Notes, coding.Notes]:
+    """Procedures and diagnoses as the habits of the clinics leave them."""
+    house = seats.year <= sites.share("house_until", unit)
+    done = coding.as_habit(rng, coding.procedures(rng, seats), sites.share("procedures", unit), house)
+    never = np.zeros(len(unit), np.bool_)
+    return done, coding.as_habit(rng, coding.diagnoses(rng, seats), sites.share("diagnoses", unit), never)
+
+
+def _minutes(rng: Generator, kind: Ints) -> Ints:
+    """Chair time as recorded, minutes; below zero where it is not."""
+    minutes = np.maximum(np.rint(MINUTES[kind] * rng.gamma(12.0, 1.0 / 12.0, len(kind)) / 5.0) * 5.0, 5.0)
+    return np.where(rng.random(len(kind)) < 0.02, -1, minutes).astype(np.int64)
 
 
 def _contacts(rng: Generator, course: Course, window: Window) -> Contacts:
@@ -113,7 +158,7 @@ def _contacts(rng: Generator, course: Course, window: Window) -> Contacts:
     episodes, visits = course.episodes, course.visits
     person, day = _advice(rng, course.people, window)
     within = (visits.order == 1) & (rng.random(len(visits.day)) < 0.12)
-    asked = window.open_day(visits.day[within] - rng.integers(4, 7, within.sum()))
+    asked = window.open_day(visits.day[within] - rng.integers(5, 8, within.sum()))
     persons = np.concatenate([episodes.person, person, episodes.person[visits.episode[within]]])
     days = np.concatenate([episodes.day, day, asked])
     begins = np.arange(len(days)) < len(episodes.day)
@@ -139,6 +184,7 @@ def _contacts(rng: Generator, course: Course, window: Window) -> Contacts:
         urgency=_urgencies(rng, service)[kept],
         channel=_channels(rng, pain)[kept],
         episode=np.where(begins, np.arange(len(days)), -1)[kept],
+        starts=time[begins],
     )
 
 
@@ -175,13 +221,14 @@ def _delay(rng: Generator, n: int) -> Ints:
     return (np.where(how > 0.98, late, minutes) * MINUTE).astype(np.int64)
 
 
-def _seen(rng: Generator, course: Course, window: Window) -> Seen:
+def _seen(rng: Generator, course: Course, where: sites.Places, window: Window) -> Seen:
     episodes, visits = course.episodes, course.visits
     person = episodes.person[visits.episode]
     same_day = visits.day == episodes.day[visits.episode]
     quarters = np.where(same_day, rng.integers(14, 30, len(person)), rng.integers(0, 30, len(person)))
     time = window.instants(visits.day, OPENS + quarters * 15.0)
-    recorded = time + 10 * MINUTE + _delay(rng, len(person))
+    late = sites.recorded_late(rng, where.unit) * 1440 * MINUTE
+    recorded = time + 10 * MINUTE + np.maximum(_delay(rng, len(person)), late)
     raw = np.flatnonzero(recorded <= window.end)
     raw = raw[np.lexsort((time[raw], person[raw]))]
     return Seen(person[raw], raw, time[raw], recorded[raw])
@@ -194,32 +241,45 @@ def _seats(rng: Generator, course: Course, seen: Seen) -> coding.Seats:
     age = people.age(seen.person, visits.day[seen.raw])
     return coding.Seats(
         kind=kind,
-        profession=_professions(rng, kind, age),
+        profession=_professions(rng, kind, age, years),
         year=years,
         age=age,
         perio=course.episodes.perio[episode],
         special=people.special_needs[seen.person],
         last=visits.last[seen.raw],
-        teeth=coding.teeth(rng, age),
+        teeth=teeth.walk(rng, _first_mouths(course), seen.person, kind, age),
     )
 
 
-def _professions(rng: Generator, kind: Ints, age: Floats) -> Ints:
+def _first_mouths(course: Course) -> teeth.Patients:
+    """Everyone's mouth at their first contact; of those who made none it does not matter."""
+    episodes, n = course.episodes, len(course.people.number)
+    state = teeth.Patients(np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n))
+    latest_first = np.argsort(-episodes.day, kind="stable")
+    person = episodes.person[latest_first]
+    state.missing[person] = episodes.missing[latest_first]
+    state.filled[person] = episodes.filled[latest_first]
+    return state
+
+
+def _professions(rng: Generator, kind: Ints, age: Floats, year: Ints) -> Ints:
     shares = _PROFESSION_SHARES[kind]
     shares[(kind == EXAMINATION) & (age < 18)] = _CHILD_EXAMINATION
+    # Hygienists take over from dentists as the years go.
+    shares[(kind == PERIODONTAL) & (year >= 2020)] = _PERIODONTAL_LATER
     passed: Ints = (rng.random(len(kind))[:, None] > shares).sum(axis=1)
     return np.minimum(passed, len(PROFESSIONS) - 1)
 
 
-def _patients(people: People, window: Window) -> _Columns:
+def _patients(people: People, window: Window) -> Columns:
     noon = window.instants(np.minimum(people.leave, window.last), np.full(len(people.number), 720.0))
     return {
-        "patient_id": _patient_ids(people),
+        "patient_id": patient_ids(people),
         "birth_date": pa.array(people.birth.astype(np.int32)).cast(pa.date32()),
-        "sex": _words(people.sex, SEXES),
-        "language": _words(people.language, LANGUAGES),
+        "sex": words(people.sex, SEXES),
+        "language": words(people.language, LANGUAGES),
         "municipality": pa.repeat(MUNICIPALITY, len(people.number)),
-        "district": _words(people.district, DISTRICTS),
+        "district": words(people.district, DISTRICTS),
         "special_needs": pa.array(people.special_needs),
         "sms_consent": pa.array(people.sms == 1, mask=people.sms < 0),
         "non_disclosure": pa.array(people.non_disclosure),
@@ -227,73 +287,61 @@ def _patients(people: People, window: Window) -> _Columns:
     }
 
 
-def _contact_rows(people: People, contacts: Contacts, ids: pa.Array) -> _Columns:
-    return _event(people, contacts.person, ids, contacts.time, contacts.recorded) | {
-        "channel": _words(contacts.channel, CHANNELS),
-        "urgency": _words(contacts.urgency, URGENCIES),
-        "service": _words(contacts.service, SERVICES),
+def _contact_rows(people: People, contacts: Contacts, ids: pa.Array) -> Columns:
+    return event(people, contacts.person, ids, contacts.time, contacts.recorded) | {
+        "channel": words(contacts.channel, CHANNELS),
+        "urgency": words(contacts.urgency, URGENCIES),
+        "service": words(contacts.service, SERVICES),
     }
 
 
-def _visit_rows(rng: Generator, course: Course, seen: Seen, seats: coding.Seats, ids: pa.Array) -> _Columns:
-    n, people = len(seen.raw), course.people
-    producer = _producers(rng, course)[course.visits.episode[seen.raw]]
-    producer = np.where((seats.kind == EMERGENCY) | seats.special, PRODUCERS.index("own"), producer)
-    minutes = np.maximum(np.rint(MINUTES[seats.kind] * rng.gamma(12.0, 1.0 / 12.0, n) / 5.0) * 5.0, 5.0)
+def _visit_rows(
+    rng: Generator,
+    people: People,
+    seen: Seen,
+    seats: coding.Seats,
+    where: sites.Places,
+    *,
+    minutes: Ints,
+    ids: pa.Array,
+) -> Columns:
+    n = len(seen.raw)
     at_home = (seats.age > 85) & (rng.random(n) < 0.1)
     remote = (seats.kind == REMOTE) | ((seats.kind == PREVENTION) & (rng.random(n) < 0.15))
-    return _event(people, seen.person, ids, seen.time, seen.recorded) | {
-        "minutes": pa.array(minutes.astype(np.int32), mask=rng.random(n) < 0.02),
-        "profession": _words(seats.profession, PROFESSIONS),
-        "urgency": _words(_visit_urgencies(rng, seats.kind), URGENCIES),
-        "mode": _words(np.where(remote, 1, np.where(at_home, 2, 0)), MODES),
-        "unit": _words(_units(rng, people.district[seen.person], seats.kind, producer), _UNITS),
-        "producer": _words(producer, PRODUCERS),
+    return event(people, seen.person, ids, seen.time, seen.recorded) | {
+        "minutes": pa.array(minutes.astype(np.int32), mask=minutes < 0),
+        "profession": words(seats.profession, PROFESSIONS),
+        "urgency": words(_visit_urgencies(rng, seats.kind), URGENCIES),
+        "mode": words(np.where(remote, 1, np.where(at_home, 2, 0)), MODES),
+        "unit": words(where.unit[seen.raw], sites.UNITS),
+        "producer": words(where.producer[seen.raw], PRODUCERS),
     }
-
-
-def _producers(rng: Generator, course: Course) -> Ints:
-    """Who produces an episode; 29 % of Helsinki's adult dental visits were voucher visits (Yle 74-20010761, 2023)."""
-    episodes = course.episodes
-    n = len(episodes.day)
-    adult = (episodes.age >= 18) & ~course.people.special_needs[episodes.person]
-    voucher = adult & (rng.random(n) < np.where(episodes.cause == PAIN, 0.15, 0.3))
-    purchased = adult & (rng.random(n) < 0.04)
-    return np.where(voucher, 1, np.where(purchased, 2, 0))
 
 
 def _visit_urgencies(rng: Generator, kind: Ints) -> Ints:
     draw = rng.random(len(kind))
     acute = np.where(draw < 0.65, URGENCIES.index("emergency"), URGENCIES.index("urgent"))
-    usual = np.where(draw < 0.03, URGENCIES.index("urgent"), URGENCIES.index("routine"))
+    usual = np.where(draw < 0.01, URGENCIES.index("urgent"), URGENCIES.index("routine"))
     return np.where(kind == EMERGENCY, acute, usual)
 
 
-def _units(rng: Generator, district: Ints, kind: Ints, producer: Ints) -> Ints:
-    n = len(district)
-    own = np.where(rng.random(n) < 0.85, district, rng.integers(0, len(DISTRICTS), n))
-    own = np.where((kind == EMERGENCY) & (rng.random(n) < 0.5), _EMERGENCY_UNIT, own)
-    voucher = _VOUCHER_UNIT + rng.integers(0, _PURCHASED_UNIT - _VOUCHER_UNIT, n)
-    return np.where(producer == 1, voucher, np.where(producer == 2, _PURCHASED_UNIT, own))
-
-
-def _note_rows(letter: str, people: People, seen: Seen, visit_ids: pa.Array, notes: coding.Notes) -> _Columns:
+def _note_rows(letter: str, people: People, seen: Seen, visit_ids: pa.Array, notes: coding.Notes) -> Columns:
     """Procedures or diagnoses; they share the visit's times. A column that a table lacks is left out by the cast."""
     person = seen.person[notes.visit]
     system = np.isin(notes.vocabulary, list(coding.LOCAL_CODES))[notes.code].astype(np.int64)
     times = seen.time[notes.visit], seen.recorded[notes.visit]
-    return _event(people, person, _ids(letter, people, person), *times) | {
+    return event(people, person, event_ids(letter, people, person), *times) | {
         "visit_id": visit_ids.take(pa.array(notes.visit)),
-        "code": _words(notes.code, notes.vocabulary),
-        "code_system": _words(system, ("thl", "local")),
-        "tooth": pa.array(notes.tooth.astype(np.int16), mask=notes.tooth == coding.NO_TOOTH),
+        "code": words(notes.code, notes.vocabulary),
+        "code_system": words(system, ("thl", "local")),
+        "tooth": pa.array(notes.tooth.astype(np.int16), mask=notes.tooth == teeth.NO_TOOTH),
         "surfaces": pc.replace_with_mask(
-            _words(notes.surfaces, coding.SURFACES), pa.array(notes.surfaces == 0), pa.scalar(None, pa.string())
+            words(notes.surfaces, coding.SURFACES), pa.array(notes.surfaces == 0), pa.scalar(None, pa.string())
         ),
     }
 
 
-def _finding_rows(rng: Generator, course: Course, seen: Seen, visit_ids: pa.Array) -> _Columns:
+def _finding_rows(rng: Generator, course: Course, seen: Seen, visit_ids: pa.Array) -> Columns:
     people = course.people
     examined = np.flatnonzero(course.visits.kind[seen.raw] == EXAMINATION)
     read = coding.findings(rng, course.episodes, course.visits.episode[seen.raw[examined]])
@@ -302,58 +350,52 @@ def _finding_rows(rng: Generator, course: Course, seen: Seen, visit_ids: pa.Arra
     row, kind = np.nonzero(written)
     visit = examined[row]
     person = seen.person[visit]
-    return _event(people, person, _ids("f", people, person), seen.time[visit], seen.recorded[visit]) | {
+    return event(people, person, event_ids("f", people, person), seen.time[visit], seen.recorded[visit]) | {
         "visit_id": visit_ids.take(pa.array(visit)),
-        "kind": _words(kind, tuple(read)),
+        "kind": words(kind, tuple(read)),
         "value": pa.array(values[row, kind].astype(np.int32)),
     }
 
 
 def _truth(course: Course, contacts: Contacts, ids: pa.Array, came: Flags) -> pa.Table:
-    episodes = course.episodes
+    people, episodes = course.people, course.episodes
     begins = np.flatnonzero(contacts.episode >= 0)
-    e = contacts.episode[begins]
+    person, e = contacts.person[begins], contacts.episode[begins]
     columns = {
-        "patient_id": _patient_ids(course.people).take(pa.array(contacts.person[begins])),
+        "patient_id": patient_ids(people).take(pa.array(person)),
         "contact_id": ids.take(pa.array(begins)),
         "event_time": pa.array(contacts.time[begins]).cast(INSTANT),
         "need_visits": pa.array(episodes.need_visits[e].astype(np.int32)),
         "need_minutes": pa.array(episodes.need_minutes[e].astype(np.int32)),
-        "caries": pa.array(episodes.decayed[e].astype(np.float64)),
-        "perio": pa.array(episodes.perio[e]),
         "came": pa.array(came[e]),
+        "cause": words(episodes.cause[e], CAUSES),
+        "age": pa.array(episodes.age[e]),
+        "caries": pa.array(episodes.decayed[e].astype(np.float64)),
+        "filled": pa.array(episodes.filled[e].astype(np.int32)),
+        "missing": pa.array(episodes.missing[e].astype(np.int32)),
+        "perio": pa.array(episodes.perio[e]),
     }
-    return pa.table(columns, schema=TRUTH)
+    return pa.table(columns | _traits(people, person), schema=TRUTH)
 
 
-def _event(people: People, person: Ints, ids: pa.Array, time: Ints, recorded: Ints) -> _Columns:
-    return {
-        "patient_id": _patient_ids(people).take(pa.array(person)),
-        "event_id": ids,
-        "event_time": pa.array(time).cast(INSTANT),
-        "recorded_at": pa.array(recorded).cast(INSTANT),
-        "source": pa.repeat(SOURCE, len(person)),
+def _survey(course: Course, window: Window) -> pa.Table:
+    people, mouths = course.people, course.mouths
+    everyone = np.arange(len(people.number))
+    visited = np.bincount(course.episodes.person[course.visits.episode], minlength=len(everyone)) > 0
+    day = np.maximum(np.minimum(people.leave - 1, window.last), people.arrive)
+    columns = {
+        "patient_id": patient_ids(people),
+        "age": pa.array(people.age(everyone, day)),
+        "caries": pa.array(mouths.decayed.astype(np.float64)),
+        "filled": pa.array(mouths.filled.astype(np.int32)),
+        "missing": pa.array(mouths.missing.astype(np.int32)),
+        "perio": pa.array(mouths.perio),
+        "came": pa.array(visited),
+        "smokes": pa.array(people.smokes),
+        "diabetic": pa.array(people.diabetic),
     }
+    return pa.table(columns | _traits(people, everyone), schema=SURVEY)
 
 
-def _patient_ids(people: People) -> pa.Array:
-    return pc.binary_join_element_wise(pa.scalar("p"), _padded(people.number, 7), pa.scalar(""))
-
-
-def _ids(letter: str, people: People, person: Ints) -> pa.Array:
-    """Event ids of rows sorted by person: the patient's number and a running number from 1."""
-    starts = np.searchsorted(person, np.arange(len(people.number)))
-    running = np.arange(len(person)) - starts[person] + 1
-    owner = _padded(people.number, 7).take(pa.array(person))
-    most = int(running.max(initial=0)) + 1
-    number = _padded(np.arange(most), 3).take(pa.array(running))
-    stem = pc.binary_join_element_wise(pa.scalar(letter), owner, pa.scalar(""))
-    return pc.binary_join_element_wise(stem, number, pa.scalar("-"))
-
-
-def _padded(numbers: Ints, width: int) -> pa.Array:
-    return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
-
-
-def _words(places: Ints, words: tuple[str, ...]) -> pa.Array:
-    return pa.array(words).take(pa.array(places))
+def _traits(people: People, person: Ints) -> Columns:
+    return {name: pa.array(getattr(people, trait)[person]) for name, trait in TRAITS.items()}

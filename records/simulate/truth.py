@@ -12,39 +12,75 @@ import pyarrow.parquet as pq
 
 from records.schema import INSTANT
 
-TRUTH = pa.schema(
-    [
-        pa.field("patient_id", pa.string(), nullable=False),
-        pa.field("contact_id", pa.string(), nullable=False),
-        pa.field("event_time", INSTANT, nullable=False),
-        pa.field("need_visits", pa.int32(), nullable=False),
-        pa.field("need_minutes", pa.int32(), nullable=False),
-        pa.field("caries", pa.float64(), nullable=False),
-        pa.field("perio", pa.float64(), nullable=False),
-        pa.field("came", pa.bool_(), nullable=False),
-    ]
+TRAITS = {"caries_rate": "caries", "access": "access", "fear": "fear", "life": "life", "habit": "habit"}
+"""Columns of traits that never change, and the attribute of `records.simulate.people.People` they come from."""
+
+
+def _required(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+
+
+_TRAITS = {"caries_rate": pa.float64(), "access": pa.float64(), "fear": pa.float64(), "life": pa.float64(),
+           "habit": pa.bool_()}  # fmt: skip
+
+TRUTH = _required(
+    patient_id=pa.string(),
+    contact_id=pa.string(),
+    event_time=INSTANT,
+    need_visits=pa.int32(),
+    need_minutes=pa.int32(),
+    came=pa.bool_(),
+    cause=pa.string(),
+    age=pa.float64(),
+    caries=pa.float64(),
+    filled=pa.int32(),
+    missing=pa.int32(),
+    perio=pa.float64(),
+    **_TRAITS,
 )
 """One row is one contact that starts an episode, sorted by patient and time.
 
 - `contact_id`, `event_time`: the row of `contacts` it stands for, UTC.
 - `need_visits`, `need_minutes`: visits and chair minutes that the mouth needed at that moment, had nothing
   interfered.
-- `caries`: teeth with decay, `perio`: periodontal state from 0 (healthy) to 4 (severe), both as they really were.
 - `came`: whether a visit of the episode is in the history. Near the end of the window it may still be to come.
+- `cause`: why the contact was made: examination (habit), emergency (pain), treatment (noticed need).
+- `age`: years. `caries`, `filled`, `missing`: teeth with decay, filled, missing; `perio`: periodontal state from
+  0 (healthy) to 4 (severe); all as they really were.
+- `caries_rate` (lesions a year), `access` (about standard normal), `fear`, `life` (strain, 0-1), `habit` (comes when
+  recalled): the traits behind the need and its use, see `records.simulate.people.People`.
+"""
+
+SURVEY = _required(
+    patient_id=pa.string(),
+    age=pa.float64(),
+    caries=pa.float64(),
+    filled=pa.int32(),
+    missing=pa.int32(),
+    perio=pa.float64(),
+    came=pa.bool_(),
+    smokes=pa.bool_(),
+    diabetic=pa.bool_(),
+    **_TRAITS,
+)
+"""One row is one person on their last day in the window, whether they ever came or not: columns as in `TRUTH`.
+
+`came` is whether they ever had a visit. Those who need care and never come stand here and nowhere in the records.
 """
 
 
 class TruthFile:
     """Write truth tables block by block; the file appears, complete, when the `with` block ends without an error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = TRUTH) -> None:
         self.path = path
+        self.schema = schema
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(prefix=f".{self.path.name}-", dir=self.path.parent, delete=False) as file:
             self._staging = Path(file.name)
-        self._writer = pq.ParquetWriter(self._staging, TRUTH, compression="zstd")
+        self._writer = pq.ParquetWriter(self._staging, self.schema, compression="zstd")
         return self
 
     def write(self, truth: pa.Table) -> None:

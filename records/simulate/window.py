@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -23,7 +24,8 @@ OPENS = 8 * 60
 """When clinics and phones open, minutes after midnight; office hours are 8-16 on weekdays (HE 74/2022)."""
 
 _EPOCH = date(1970, 1, 1)
-_CLOSED = frozenset({(1, 1), (1, 6), (5, 1), (12, 6), (12, 24), (12, 25), (12, 26)})
+_FIXED = frozenset({(1, 1), (1, 6), (5, 1), (12, 6), (12, 24), (12, 25), (12, 26)})
+_AFTER_EASTER = (-2, 1, 39)  # Good Friday, Easter Monday, Ascension Day; Pentecost is a Sunday.
 _MARGIN = 400  # Days drawn past the end are cut later; they only need some place in the tables below.
 
 
@@ -61,7 +63,7 @@ class Window:
         return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
     def open_day(self, days: Ints) -> Ints:
-        """The same day, or the next one that is no weekend and no fixed holiday."""
+        """The same day, or the next one that is no weekend and no Finnish holiday."""
         return self.opened[self._place(days)]
 
     def instants(self, days: Ints, minutes: Floats) -> Ints:
@@ -71,6 +73,26 @@ class Window:
 
     def _place(self, days: Ints) -> Ints:
         return np.clip(days - self.first, 0, len(self.opened) - 1)
+
+
+def is_closed(day: date) -> bool:
+    """Whether clinics are closed all day: weekends, Finnish holidays, and the eves that are free in practice."""
+    fixed = day.weekday() >= 5 or (day.month, day.day) in _FIXED
+    midsummer_eve = day.month == 6 and 19 <= day.day <= 25 and day.weekday() == 4
+    return fixed or midsummer_eve or (day - easter(day.year)).days in _AFTER_EASTER
+
+
+@cache
+def easter(year: int) -> date:
+    """Easter Sunday of a year of the Gregorian calendar (the anonymous algorithm printed in Nature, 20 April 1876)."""
+    golden, century, rest = year % 19, year // 100, year % 100
+    leap, within = divmod(century, 4)
+    correction = (century - (century + 8) // 25 + 1) // 3
+    epact = (19 * golden + century - leap - correction + 15) % 30
+    weekday = (32 + 2 * within + 2 * (rest // 4) - epact - rest % 4) % 7
+    late = (golden + 11 * epact + 22 * weekday) // 451
+    month, day = divmod(epact + weekday - 7 * late + 114, 31)
+    return date(year, month, day + 1)
 
 
 def _years_before(day: date, years: int) -> date:
@@ -85,8 +107,7 @@ def _opened(days: list[date]) -> Ints:
     following[-1] = day_number(days[-1])
     for place in range(len(days) - 2, -1, -1):
         day = days[place]
-        closed = day.weekday() >= 5 or (day.month, day.day) in _CLOSED
-        following[place] = following[place + 1] if closed else day_number(day)
+        following[place] = following[place + 1] if is_closed(day) else day_number(day)
     return following
 
 

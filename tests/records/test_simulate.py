@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from records import store
-from records.__main__ import main, truth_path
+from records.__main__ import main, survey_path, truth_path
 from records.check import check
 from records.clock import days, end_of_day, microseconds, start_of_day
 from records.history import is_sorted
-from records.schema import EVENTS, TABLES
-from records.simulate import CHUNK, TRUTH, Simulated, simulate
+from records.schema import EVENTS, TABLES, Appointments, Vouchers
+from records.simulate import CHUNK, SURVEY, TRUTH, Simulated, simulate
 from records.simulate.coding import ENDED, LOCAL_CODES
+from records.simulate.interview import QUESTIONS
+from records.simulate.window import is_closed
 
 UNTIL = date(2025, 12, 31)
 CODED = ("procedures", "diagnoses", "findings")
@@ -26,10 +28,7 @@ CODED = ("procedures", "diagnoses", "findings")
 
 def population(patients: int, years: int = 10, seed: int = 1, until: date = UNTIL, block: int = 10_000) -> Simulated:
     """All blocks of a simulation as one."""
-    blocks = list(simulate(patients, years, seed, until, block))
-    histories = [block.history for block in blocks]
-    tables = {name: pa.concat_tables([history[name] for history in histories]) for name in TABLES}
-    return Simulated(type(histories[0])(tables), pa.concat_tables([block.truth for block in blocks]))
+    return Simulated.joined(list(simulate(patients, years, seed, until, block)))
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +48,6 @@ def numbers(ids: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(pc.utf8_slice_codeunits(ids, 1).cast(pa.int64()))
 
 
-def visits_in_the_year_after(town: Simulated) -> np.ndarray:
-    """Visits in the 12 months after every contact that starts an episode and is followed for so long."""
-    moment = days(town.truth["event_time"]).astype(np.int64)
-    person = numbers(town.truth["patient_id"])
-    visits = town.history["visits"]
-    key = numbers(visits["patient_id"]) * 100_000 + days(visits["event_time"])
-    counts = np.searchsorted(key, person * 100_000 + moment + 366) - np.searchsorted(key, person * 100_000 + moment)
-    left = pc.fill_null(town.history["patients"]["left_at"], end_of_day(UNTIL))
-    return np.asarray(counts[moment + 366 <= days(left)[person - 1]])
-
-
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         main(["simulate", "--out", str(tmp_path / name), "--patients", "150", "--years", "3", "--seed", "7"])
@@ -67,7 +55,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert sorted(files) == sorted(f"{name}.parquet" for name in TABLES)
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
-    assert truth_path(tmp_path / "one").read_bytes() == truth_path(tmp_path / "two").read_bytes()
+    for path in (truth_path, survey_path):
+        assert path(tmp_path / "one").read_bytes() == path(tmp_path / "two").read_bytes()
 
 
 def test_another_seed_gives_another_population() -> None:
@@ -79,8 +68,9 @@ def test_another_seed_gives_another_population() -> None:
 def test_the_block_size_does_not_matter(block: int) -> None:
     whole, parts = population(2_600, years=2), population(2_600, years=2, block=block)
     assert whole.truth.equals(parts.truth)
-    for name in TABLES:
-        assert whole.history[name].equals(parts.history[name])
+    assert whole.survey.equals(parts.survey)
+    for name in (*TABLES, "appointments", "vouchers"):
+        assert whole[name].equals(parts[name])
 
 
 def test_a_patient_does_not_depend_on_how_many_follow() -> None:
@@ -95,20 +85,21 @@ def test_nothing_is_set_aside_and_all_tables_are_in_order(years: int) -> None:
     checked = check(simulated.history.tables, end_of_day(date(2024, 2, 29)) + timedelta(microseconds=1))
     assert checked.counts() == {}
     assert all(is_sorted(simulated.history[name]) for name in TABLES)
-    assert simulated.history.rows()["answers"] == simulated.history.rows()["charges"] == 0
+    assert simulated["charges"].num_rows == 0
+    assert simulated["answers"].num_rows > 0
 
 
 def test_unknown_codes_are_local_ones_only(town: Simulated) -> None:
     codes = town.history["procedures"]
     local = pc.is_in(codes["code"], pa.array(sorted(LOCAL_CODES)))
     assert pc.all(pc.equal(pc.equal(codes["code_system"], "local"), local)).as_py()
-    assert 0.005 < pc.mean(local.cast(pa.int8())).as_py() < 0.04
+    assert 0.01 < pc.mean(local.cast(pa.int8())).as_py() < 0.04
     assert sum(check(town.history.tables).notices.values()) == pc.sum(local).as_py()
 
 
-@pytest.mark.parametrize("table", ["contacts", "visits", *CODED])
+@pytest.mark.parametrize("table", ["contacts", "visits", "appointments", "answers", "vouchers", *CODED])
 def test_events_lie_in_the_window_and_in_the_persons_stay(town: Simulated, table: str) -> None:
-    events, patients = town.history[table], town.history["patients"]
+    events, patients = town[table], town.history["patients"]
     owner = numbers(events["patient_id"]) - 1
     moment = microseconds(events["event_time"])
     assert moment.min() >= start_of_day(date(2016, 1, 1)).timestamp() * 1e6
@@ -169,53 +160,6 @@ def test_findings_agree_with_each_other(town: Simulated) -> None:
         assert value["decayed"][visit] + value["filled"][visit] <= value["teeth"][visit]
 
 
-def test_visits_a_client_year_are_as_published(town: Simulated) -> None:
-    """THL 33/2023: 4.7 million visits of 1.847 million clients in 2022 are 2.54 a client-year."""
-    visits = town.history["visits"]
-    years = numbers(visits["patient_id"]) * 10_000 + np.asarray(pc.year(visits["event_time"]))
-    assert len(years) / len(np.unique(years)) == pytest.approx(2.54, abs=0.15)
-
-
-def test_professions_share_the_visits_as_published(town: Simulated) -> None:
-    """FinnGen AvoHilmo 2018-2023, office visits: dentist 75.7 %, hygienist 16.4 %, assistant 3.2 %."""
-    counts = {row["values"]: row["counts"] for row in town.history["visits"]["profession"].value_counts().to_pylist()}
-    share = {name: count / sum(counts.values()) for name, count in counts.items()}
-    assert share["dentist"] == pytest.approx(0.757, abs=0.03)
-    assert share["hygienist"] == pytest.approx(0.164, abs=0.03)
-    assert share["assistant"] == pytest.approx(0.032, abs=0.015)
-
-
-def test_procedures_a_visit_are_as_published(town: Simulated) -> None:
-    """FinnGen AvoHilmo 2018-2023: about 3.0 codes a dentist's visit, 2.0 a hygienist's."""
-    visits, codes = town.history["visits"], town.history["procedures"]
-    of = visits["profession"].take(pc.index_in(codes["visit_id"], visits["event_id"].combine_chunks()))
-    for profession, published in (("dentist", 3.0), ("hygienist", 2.0)):
-        n = pc.sum(pc.equal(visits["profession"], profession)).as_py()
-        assert pc.sum(pc.equal(of, profession)).as_py() / n == pytest.approx(published, abs=0.3)
-
-
-def test_light_and_heavy_use_are_as_published(town: Simulated) -> None:
-    """Espoo 2004 (BMC Oral Health 2013;13:18): of adult attenders at most 12.2 % had six visits or more."""
-    counts = visits_in_the_year_after(town)
-    came = counts[counts > 0]
-    assert 0.03 < 1 - len(came) / len(counts) < 0.09
-    assert 0.75 <= (came <= 3).mean() <= 0.82
-    assert 0.08 <= ((came == 4) | (came == 5)).mean() <= 0.13
-    assert 0.07 <= (came >= 6).mean() <= 0.122
-
-
-def test_heavy_use_mostly_passes(town: Simulated) -> None:
-    """Espoo: of those with six visits or more in a year, 61.6 % became low users and 11.2 % stayed heavy."""
-    visits = town.history["visits"]
-    year = np.asarray(pc.year(visits["event_time"])) - 2016
-    a_year = np.zeros((6_000, 11), int)
-    np.add.at(a_year, (numbers(visits["patient_id"]) - 1, year), 1)
-    stayed = np.asarray(town.history["patients"]["left_at"].is_null())
-    later = np.concatenate([a_year[stayed & (a_year[:, y] >= 6), y + 1 : y + 6].mean(axis=1) for y in range(5)])
-    assert 0.5 < (later <= 3).mean() < 0.8
-    assert (later >= 6).mean() < 0.2
-
-
 def test_some_contacts_are_of_people_without_history(town: Simulated) -> None:
     truth, visits = town.truth, town.history["visits"]
     key = np.sort(numbers(visits["patient_id"]) * 10**17 + microseconds(visits["event_time"]))
@@ -227,7 +171,10 @@ def test_some_contacts_are_of_people_without_history(town: Simulated) -> None:
 def test_some_records_come_late(town: Simulated) -> None:
     visits = town.history["visits"]
     delay = microseconds(visits["recorded_at"]) - microseconds(visits["event_time"])
-    assert (delay > 86_400_000_000 * 1.01).mean() == pytest.approx(0.02, abs=0.005)
+    late = delay > 86_400_000_000 * 1.01
+    slow = np.asarray(pc.equal(visits["unit"], "Voucher clinic 5"))
+    assert late[~slow].mean() == pytest.approx(0.02, abs=0.005)
+    assert late[slow].mean() == pytest.approx(0.6, abs=0.06)
 
 
 def test_the_truth_stands_for_contacts_that_exist(town: Simulated) -> None:
@@ -243,6 +190,138 @@ def test_the_truth_stands_for_contacts_that_exist(town: Simulated) -> None:
     assert len(contacts) > len(truth)
 
 
+def test_people_who_need_care_and_never_come_stand_in_the_survey(town: Simulated) -> None:
+    survey = town.survey
+    assert survey.schema.equals(SURVEY)
+    assert survey["patient_id"].equals(town.history["patients"]["patient_id"])
+    silent = pc.and_(pc.invert(survey["came"]), pc.greater(survey["caries"], 0))
+    assert 0.005 < pc.mean(silent.cast(pa.int8())).as_py() < 0.1
+    with_visits = town.history["visits"]["patient_id"].unique()
+    assert pc.all(pc.is_in(with_visits, survey.filter(survey["came"])["patient_id"].combine_chunks())).as_py()
+
+
+def test_every_visit_is_an_appointment_that_was_kept(town: Simulated) -> None:
+    kept = town["appointments"].filter(pc.equal(town["appointments"]["state"], "fulfilled"))
+    visits = town.history["visits"]
+    assert kept["patient_id"].equals(visits["patient_id"])
+    assert kept["starts_at"].equals(visits["event_time"])
+    assert kept["minutes"].equals(visits["minutes"])
+    assert kept["profession"].equals(visits["profession"])
+
+
+def test_an_appointment_is_booked_and_then_comes_out_once(town: Simulated) -> None:
+    rows = town["appointments"].select(["appointment_id", "state", "event_time", "starts_at"]).to_pylist()
+    booked = {row["appointment_id"]: row for row in rows if row["state"] == "booked"}
+    outcomes = [row for row in rows if row["state"] != "booked"]
+    assert {row["state"] for row in outcomes} == {"fulfilled", "cancelled", "late_cancelled", "no_show"}
+    assert len({row["appointment_id"] for row in outcomes}) == len(outcomes)
+    for row in outcomes:
+        before = booked[row["appointment_id"]]
+        assert before["event_time"] < row["event_time"]
+        assert before["starts_at"] == row["starts_at"]
+        if row["state"] in {"cancelled", "late_cancelled"}:
+            assert row["event_time"] < row["starts_at"]
+        if row["state"] == "no_show":
+            assert row["event_time"] > row["starts_at"]
+
+
+def test_answers_are_numbers_of_their_question_and_known_at_their_contact(town: Simulated) -> None:
+    answers, contacts = town["answers"], town.history["contacts"]
+    place = pc.index_in(answers["contact_id"], contacts["event_id"].combine_chunks())
+    assert place.null_count == 0
+    assert contacts["event_time"].take(place).equals(answers["event_time"])
+    most = {"pain": 2, "bleeding": 2, "self_rated": 5, "smoking": 1, "diabetes": 1, "fear": 4, "brushing": 3}
+    for question in QUESTIONS:
+        values = answers.filter(pc.equal(answers["question"], question))["value"]
+        assert len(values) > 1_000
+        assert pc.min(values).as_py() == (1 if question == "self_rated" else 0)
+        assert pc.max(values).as_py() <= most.get(question, 32)
+    assert 0.4 < len(answers["contact_id"].unique()) / len(town.truth) < 0.9
+
+
+def test_answers_are_noisy_readings_of_the_truth(town: Simulated) -> None:
+    truth = town.truth.select(["contact_id", "caries", "perio", "fear", "missing"])
+    for question, trait, least, most in (("bleeding", "perio", 0.4, 0.9), ("fear", "fear", 0.6, 0.95),
+                                         ("missing_teeth_self", "missing", 0.8, 0.995),
+                                         ("self_rated", "caries", -0.7, -0.2)):  # fmt: skip
+        told = town["answers"].filter(pc.equal(town["answers"]["question"], question))
+        known = truth.take(pc.index_in(told["contact_id"], truth["contact_id"].combine_chunks()))
+        assert least < np.corrcoef(told["value"], known[trait].cast("float64"))[0, 1] < most
+
+
+def test_a_voucher_is_granted_then_activated_or_not_then_over(town: Simulated) -> None:
+    vouchers = town["vouchers"]
+    ways: dict[str, list[str]] = {}
+    for voucher, state in zip(vouchers["voucher_id"].to_pylist(), vouchers["state"].to_pylist(), strict=True):
+        ways.setdefault(voucher, []).append(state)
+    full = (["granted", "activated", "ended"], ["granted", "ended"], ["granted", "withdrawn"])
+    assert all(way in [known[: len(way)] for known in full] for way in ways.values())
+    chosen = pc.filter(vouchers["state"], vouchers["provider_id"].is_valid())
+    assert set(chosen.to_pylist()) == {"activated", "ended"}
+    activated = vouchers.filter(pc.equal(vouchers["state"], "activated"))
+    assert activated["provider_id"].null_count == 0
+
+
+def test_the_values_of_appointments_and_vouchers_are_those_of_the_schema(town: Simulated) -> None:
+    for table in (Appointments, Vouchers):
+        rows = town[table.name]
+        assert rows.schema.equals(table.arrow())
+        assert is_sorted(rows)
+        assert len(rows["event_id"].unique()) == len(rows)
+        for name, column in table.columns().items():
+            assert column.nullable or rows[name].null_count == 0
+            assert not column.one_of or set(rows[name].unique().to_pylist()) <= set(column.one_of)
+
+
+def test_an_extracted_tooth_is_not_treated_again(town: Simulated) -> None:
+    codes = town.history["procedures"]
+    codes = codes.filter(codes["tooth"].is_valid())
+    key = numbers(codes["patient_id"]) * 100 + np.asarray(codes["tooth"])
+    moment = microseconds(codes["event_time"])
+    removed = np.asarray(pc.is_in(codes["code"], pa.array(["EBA00", "EBA05", "EBA10"])))
+    gone = dict(zip(key[removed].tolist(), moment[removed].tolist(), strict=True))
+    assert len(gone) == removed.sum()
+    assert all(moment[n] <= gone.get(key[n], moment[n]) for n in range(len(key)))
+
+
+def test_a_filled_tooth_is_filled_again(town: Simulated) -> None:
+    codes = town.history["procedures"]
+    codes = codes.filter(pc.and_(pc.starts_with(codes["code"], "SFA"), codes["tooth"].is_valid()))
+    key = numbers(codes["patient_id"]) * 100 + np.asarray(codes["tooth"])
+    assert 0.1 < 1 - len(np.unique(key)) / len(key) < 0.5
+
+
+def test_clinics_record_differently(town: Simulated) -> None:
+    visits = town.history["visits"].select(["event_id", "unit", "event_time"])
+    for table, silent in (("diagnoses", "Voucher clinic 3"), ("procedures", "Purchased clinic")):
+        visit = pc.index_in(town.history[table]["visit_id"], visits["event_id"].combine_chunks())
+        notes = np.bincount(np.asarray(visit), minlength=len(visits))
+        here = np.asarray(pc.equal(visits["unit"], silent))
+        assert notes[here].mean() < 0.75 * notes[~here].mean()
+    house = town.history["procedures"].filter(pc.is_in(town.history["procedures"]["code"], pa.array(["TARK", "PUUD"])))
+    place = pc.index_in(house["visit_id"], visits["event_id"].combine_chunks())
+    assert pc.unique(visits["unit"].take(place)).to_pylist() == ["Clinic Pohjoinen"]
+    assert pc.max(pc.year(house["event_time"])).as_py() == 2021
+
+
+@pytest.mark.parametrize(
+    ("day", "closed"),
+    [
+        (date(2024, 3, 29), True),  # Good Friday
+        (date(2024, 4, 1), True),  # Easter Monday
+        (date(2024, 5, 9), True),  # Ascension Day
+        (date(2024, 6, 21), True),  # Midsummer Eve
+        (date(2024, 12, 6), True),  # Independence Day
+        (date(2024, 4, 2), False),
+        (date(2024, 6, 20), False),
+        (date(2000, 4, 24), True),
+        (date(2038, 4, 26), True),  # the latest Easter there is
+    ],
+)
+def test_clinics_are_closed_on_finnish_holidays(day: date, *, closed: bool) -> None:
+    assert is_closed(day) is closed
+
+
 def test_the_command_writes_what_the_store_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "var" / "records"
     assert main(["simulate", "--out", str(out), "--patients", "120", "--years", "2", "--until", "2020-05-31"]) == 0
@@ -251,8 +330,10 @@ def test_the_command_writes_what_the_store_reads(tmp_path: Path, capsys: pytest.
     assert all(history[name].equals(expected.history[name]) for name in EVENTS)
     assert pq.read_table(truth_path(out)).equals(expected.truth)
     summary = capsys.readouterr().out
-    assert [line.split()[0] for line in summary.splitlines()] == [*TABLES, "truth"]
-    assert sorted(path.name for path in out.parent.iterdir()) == ["records", "records-truth.parquet"]
+    assert pq.read_table(survey_path(out)).equals(expected.survey)
+    assert [line.split()[0] for line in summary.splitlines()] == [*TABLES, "truth", "survey"]
+    names = ["records", "records-survey.parquet", "records-truth.parquet"]
+    assert sorted(path.name for path in out.parent.iterdir()) == names
 
 
 @pytest.mark.parametrize(

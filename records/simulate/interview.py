@@ -1,0 +1,107 @@
+"""What people answer when they call to book: noisy readings of the truth, and often nothing at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.random import Generator
+
+from records.schema import CHANNELS
+from records.simulate.care import Course
+from records.simulate.disease import HABIT, NOTICED, PAIN
+from records.simulate.people import People
+from records.simulate.rows import Columns, event, event_ids, words
+from records.simulate.window import Flags, Floats, Ints
+
+QUESTIONS = (
+    "pain",  # 0 none, 1 some, 2 strong
+    "bleeding",  # gums bleed: 0 no, 1 sometimes, 2 often
+    "self_rated",  # oral health: 1 very poor to 5 very good
+    "years_since_visit",  # years since the last dental visit, halves
+    "smoking",  # daily: 0 no, 1 yes
+    "diabetes",  # 0 no, 1 yes
+    "fear",  # of dental care: 0 none to 4 extreme
+    "brushing",  # times a day, 0-3
+    "missing_teeth_self",  # permanent teeth missing, as counted by the person
+)
+"""What is asked, and the numbers an answer may be. The project's own questions."""
+
+# How often an interview is written down, by the channel of contact; the project's own assumption.
+_ASKED = {"phone": 0.85, "callback": 0.85, "web": 0.65, "walk_in": 0.4, "professional": 0.15, "other": 0.3}
+
+
+def rows(rng: Generator, course: Course, contacts: Interviews, ids: pa.Array) -> Columns:
+    """Answers given at the contacts that start an episode, one row an answer, known at the contact's own time."""
+    people, state = course.people, _State(course, contacts)
+    values = _answers(rng, state)
+    asked = _asked(rng, contacts, state.age)
+    place, question = np.nonzero(asked)
+    person, time = contacts.person[place], contacts.time[place]
+    return event(people, person, event_ids("q", people, person), time, time) | {
+        "contact_id": ids.take(pa.array(contacts.row[place])),
+        "question": words(question, QUESTIONS),
+        "value": pa.array(values[place, question]),
+    }
+
+
+class Interviews:
+    """Contacts that start an episode, in order: whose, which episode, which row of the contacts, when, how."""
+
+    def __init__(self, person: Ints, episode: Ints, row: Ints, time: Ints, channel: Ints) -> None:
+        self.person, self.episode, self.row, self.time, self.channel = person, episode, row, time, channel
+
+
+class _State:
+    """The truth that the answers are readings of, one entry an interview."""
+
+    def __init__(self, course: Course, contacts: Interviews) -> None:
+        people, episodes, e = course.people, course.episodes, contacts.episode
+        self.age, self.cause = episodes.age[e], episodes.cause[e]
+        self.decayed, self.missing, self.perio = episodes.decayed[e], episodes.missing[e], episodes.perio[e]
+        self.smokes, self.diabetic = people.smokes[contacts.person], people.diabetic[contacts.person]
+        self.fear, self.brushing = people.fear[contacts.person], people.brushing[contacts.person]
+        self.years = _years_since(people, course, contacts)
+
+
+def _years_since(people: People, course: Course, contacts: Interviews) -> Floats:
+    """Years since the last visit, as it was; of people new to the record, since some visit elsewhere."""
+    visits, episodes = course.visits, course.episodes
+    # Person and day in one key; the days of a chunk's people stay far below a million.
+    key = np.sort(episodes.person[visits.episode] * 1_000_000 + visits.day)
+    day = episodes.day[contacts.episode]
+    before = np.searchsorted(key, contacts.person * 1_000_000 + day) - 1
+    last = key[np.maximum(before, 0)]
+    seen = (before >= 0) & (last // 1_000_000 == contacts.person)
+    unknown = np.clip(2.5 - people.access[contacts.person], 0.5, 8.0) + (day - people.arrive[contacts.person]) / 365.25
+    return np.where(seen, (day - last % 1_000_000) / 365.25, unknown)
+
+
+def _answers(rng: Generator, state: _State) -> Floats:
+    """All answers, shape (interviews, questions), before it is known which were given."""
+    n = len(state.age)
+    draw, noise = rng.random((n, 4)), rng.standard_normal((n, 5))
+    pain = np.where(state.cause == PAIN, np.where(draw[:, 0] < 0.75, 2, 1), 0)
+    pain = np.where((state.cause == NOTICED) & (draw[:, 0] < 0.35), 1, pain)
+    pain = np.where((state.cause == HABIT) & (draw[:, 0] < 0.06), 1, pain)
+    health = 4.7 - 0.3 * np.minimum(state.decayed, 5) - 0.35 * state.perio - 0.04 * state.missing - 0.3 * pain
+    brushing = np.clip(state.brushing + (draw[:, 1] < 0.15) - (draw[:, 1] > 0.95), 0, 3)
+    return np.column_stack([
+        pain,
+        np.searchsorted([1.0, 2.2], state.perio + 0.6 * noise[:, 0]),
+        np.clip(np.rint(health + 0.7 * noise[:, 1]), 1, 5),
+        np.rint(2.0 * state.years * np.exp(0.3 * noise[:, 2])) / 2.0,
+        state.smokes & (draw[:, 2] < 0.92),
+        state.diabetic & (draw[:, 3] < 0.88),
+        np.clip(np.rint(5.0 * state.fear + 0.5 * noise[:, 3]), 0, 4),
+        brushing,
+        np.clip(np.rint(state.missing + 0.8 * noise[:, 4]), 0, 32),
+    ]).astype(np.float64)  # fmt: skip
+
+
+def _asked(rng: Generator, contacts: Interviews, age: Floats) -> Flags:
+    """Which questions were asked and answered."""
+    often = np.array([_ASKED[name] for name in CHANNELS])[contacts.channel]
+    asked = (rng.random(len(often)) < often)[:, None] & (rng.random((len(often), len(QUESTIONS))) < 0.86)
+    adults = np.isin(QUESTIONS, ("smoking", "diabetes", "missing_teeth_self"))
+    asked &= ~(adults & (age < 15)[:, None])
+    return np.asarray(asked, np.bool_)
