@@ -41,7 +41,7 @@ class Episodes:
 
     Attributes:
         person: position in the people. `day`: of the booking contact. `cause`: position in `CAUSES`.
-        age, decayed, filled, missing, teeth, perio: the person at the contact.
+        age, decayed, filled, missing, teeth, perio, rate: the person at the contact.
         need_visits, need_minutes: what was truly needed.
     """
 
@@ -54,6 +54,7 @@ class Episodes:
     missing: Ints
     teeth: Ints
     perio: Floats
+    rate: Floats
     need_visits: Ints
     need_minutes: Ints
 
@@ -92,6 +93,15 @@ class Course:
 
 
 @dataclass(frozen=True)
+class Will:
+    """What decides whether people come to what was booked: `access`, `fear` and `life` of `People`, one entry each."""
+
+    access: Floats
+    fear: Floats
+    life: Floats
+
+
+@dataclass(frozen=True)
 class _Calls:
     """Contacts that start an episode: who makes them, on which day, why (position in `CAUSES`) and at what age."""
 
@@ -122,7 +132,7 @@ def history(rng: Generator, people: People, window: Window) -> Course:
         mouths.ache(rng, who, calls.cause, calls.age)
         need = mouths.need(rng, people.life[who], who, calls.cause, calls.age)
         some, failed = _visits(rng, people, calls, need, window)
-        episodes.append(_episodes(mouths, calls, need))
+        episodes.append(_episodes(people, mouths, calls, need))
         visits.append(_moved(some, count))
         lost.append(_moved(failed, count))
         count += len(who)
@@ -138,6 +148,19 @@ def history(rng: Generator, people: People, window: Window) -> Course:
         rng, people, everyone, np.maximum(end - free, 0) / YEAR, np.maximum(people.age(everyone, end), 0.0)
     )
     return Course(people, _joined(episodes, Episodes), _joined(visits, Visits), _joined(lost, Visits), mouths)
+
+
+def redrawn(rng: Generator, mouths: Mouths, will: Will, cause: Ints, age: Floats) -> Ints:
+    """Visits that an episode would take if it were lived once more from the same moment, one entry a mouth.
+
+    Drawn as in `history`; calls in place of visits do not count, and neither do later episodes.
+    """
+    everyone = np.arange(len(cause))
+    need = mouths.need(rng, will.life, everyone, cause, age)
+    planned = need.visits + _unplanned(rng, need, cause)
+    planned[:, REMOTE] = 0
+    attended, _ = _attended(rng, will, cause == PAIN, planned.sum(axis=1))
+    return attended
 
 
 def _last_days(people: People, window: Window) -> Ints:
@@ -189,7 +212,7 @@ def _postponed(rng: Generator, day: Ints, cause: Ints) -> Ints:
     return np.where(put_off, day + rng.integers(90, 330, len(day)), day)
 
 
-def _episodes(mouths: Mouths, calls: _Calls, need: Need) -> Episodes:
+def _episodes(people: People, mouths: Mouths, calls: _Calls, need: Need) -> Episodes:
     who = calls.who
     return Episodes(
         person=who,
@@ -201,6 +224,7 @@ def _episodes(mouths: Mouths, calls: _Calls, need: Need) -> Episodes:
         missing=mouths.missing[who],
         teeth=permanent_teeth(calls.age) - mouths.missing[who],
         perio=mouths.perio[who],
+        rate=mouths.rate(people, who),
         need_visits=need.visits.sum(axis=1),
         need_minutes=need.visits @ MINUTES,
     )
@@ -210,7 +234,9 @@ def _visits(rng: Generator, people: People, calls: _Calls, need: Need, window: W
     """The visits that follow on contacts: what is needed, bent by chance, access and dropping out; and those lost."""
     planned = need.visits + _unplanned(rng, need, calls.cause)
     total = planned.sum(axis=1)
-    attended, gives_up = _attended(rng, people, calls, total)
+    who = calls.who
+    will = Will(people.access[who], people.fear[who], people.life[who])
+    attended, gives_up = _attended(rng, will, calls.cause == PAIN, total)
     episode = np.repeat(np.arange(len(total)), total)
     kind = _kinds(rng, planned, episode)
     order = _order(total)
@@ -240,14 +266,13 @@ def _unplanned(rng: Generator, need: Need, cause: Ints) -> Ints:
     return extra + (redone & (need.visits > 0))
 
 
-def _attended(rng: Generator, people: People, calls: _Calls, total: Ints) -> tuple[Ints, Flags]:
+def _attended(rng: Generator, will: Will, pain: Flags, total: Ints) -> tuple[Ints, Flags]:
     """How many of the planned visits a person comes to, and whether they stay away from one that was booked."""
-    who, pain = calls.who, calls.cause == PAIN
     # Adult no-show rates are not published; children missed 5.8-9.9 % of appointments (Helsinki 2006-2020).
-    away = np.clip(0.02 + 0.12 * people.life[who] + 0.1 * people.fear[who] - 0.02 * people.access[who], 0.01, 0.5)
+    away = np.clip(0.02 + 0.12 * will.life + 0.1 * will.fear - 0.02 * will.access, 0.01, 0.5)
     stays = rng.geometric(away * 0.45)
-    relieved = pain & (rng.random(len(who)) < 1.0 / (1.0 + np.exp(-0.3 + 2.0 * people.access[who])))
-    never = rng.random(len(who)) < np.where(pain, 0.25, 1.1) * away
+    relieved = pain & (rng.random(len(pain)) < 1.0 / (1.0 + np.exp(-0.3 + 2.0 * will.access)))
+    never = rng.random(len(pain)) < np.where(pain, 0.25, 1.1) * away
     came = np.where(never, 0, np.where(relieved, 1, np.minimum(stays, total)))
     return came, never | (~relieved & (came < total))
 

@@ -166,14 +166,9 @@ def permanent_teeth(age: Floats) -> Ints:
 def _target(people: People, who: Ints, age: Floats) -> Floats:
     # Set so that about 27 % of adults are at 2 or above: periodontitis in Healthy Finland 2023.
     level = np.interp(age, [12, 20, 40, 65, 85], [0.1, 1.0, 1.65, 1.35, 0.9])
-    return np.clip(
-        level
-        + _SUSCEPTIBLE * people.perio[who] * np.interp(age, [12, 35], [0.3, 1.0])
-        + 0.6 * people.smokes[who]
-        + 0.3 * people.diabetic[who],
-        0.0,
-        4.0,
-    )
+    own = _SUSCEPTIBLE * people.perio[who] * np.interp(age, [12, 35], [0.3, 1.0])
+    state = level + own + 0.6 * people.smokes[who] + 0.3 * people.diabetic[who]
+    return np.asarray(np.clip(state, 0.0, 4.0), np.float64)
 
 
 def _periodontal_visits(rng: Generator, perio: Floats, age: Floats) -> Ints:

@@ -374,6 +374,7 @@ def _truth(course: Course, contacts: Contacts, ids: pa.Array, came: Flags) -> pa
         "filled": pa.array(episodes.filled[e].astype(np.int32)),
         "missing": pa.array(episodes.missing[e].astype(np.int32)),
         "perio": pa.array(episodes.perio[e]),
+        "caries_rate": pa.array(episodes.rate[e]),
     }
     return pa.table(columns | _traits(people, person), schema=TRUTH)
 
@@ -390,6 +391,7 @@ def _survey(course: Course, window: Window) -> pa.Table:
         "filled": pa.array(mouths.filled.astype(np.int32)),
         "missing": pa.array(mouths.missing.astype(np.int32)),
         "perio": pa.array(mouths.perio),
+        "caries_rate": pa.array(mouths.rate(people, everyone)),
         "came": pa.array(visited),
         "smokes": pa.array(people.smokes),
         "diabetic": pa.array(people.diabetic),
@@ -398,4 +400,4 @@ def _survey(course: Course, window: Window) -> pa.Table:
 
 
 def _traits(people: People, person: Ints) -> Columns:
-    return {name: pa.array(getattr(people, trait)[person]) for name, trait in TRAITS.items()}
+    return {name: pa.array(getattr(people, name)[person]) for name in TRAITS}

@@ -12,16 +12,15 @@ import pyarrow.parquet as pq
 
 from records.schema import INSTANT
 
-TRAITS = {"caries_rate": "caries", "access": "access", "fear": "fear", "life": "life", "habit": "habit"}
-"""Columns of traits that never change, and the attribute of `records.simulate.people.People` they come from."""
+TRAITS = ("access", "fear", "life", "habit")
+"""Columns of traits that never change, named as in `records.simulate.people.People`."""
 
 
 def _required(**columns: pa.DataType) -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
-_TRAITS = {"caries_rate": pa.float64(), "access": pa.float64(), "fear": pa.float64(), "life": pa.float64(),
-           "habit": pa.bool_()}  # fmt: skip
+_TRAITS = {name: pa.bool_() if name == "habit" else pa.float64() for name in TRAITS}
 
 TRUTH = _required(
     patient_id=pa.string(),
@@ -36,6 +35,7 @@ TRUTH = _required(
     filled=pa.int32(),
     missing=pa.int32(),
     perio=pa.float64(),
+    caries_rate=pa.float64(),
     **_TRAITS,
 )
 """One row is one contact that starts an episode, sorted by patient and time.
@@ -47,8 +47,9 @@ TRUTH = _required(
 - `cause`: why the contact was made: examination (habit), emergency (pain), treatment (noticed need).
 - `age`: years. `caries`, `filled`, `missing`: teeth with decay, filled, missing; `perio`: periodontal state from
   0 (healthy) to 4 (severe); all as they really were.
-- `caries_rate` (lesions a year), `access` (about standard normal), `fear`, `life` (strain, 0-1), `habit` (comes when
-  recalled): the traits behind the need and its use, see `records.simulate.people.People`.
+- `caries_rate`: lesions a year in the time the person lives in.
+- `access` (about standard normal), `fear`, `life` (strain, 0-1), `habit` (comes when recalled): the traits behind the
+  use of care, see `records.simulate.people.People`.
 """
 
 SURVEY = _required(
@@ -58,6 +59,7 @@ SURVEY = _required(
     filled=pa.int32(),
     missing=pa.int32(),
     perio=pa.float64(),
+    caries_rate=pa.float64(),
     came=pa.bool_(),
     smokes=pa.bool_(),
     diabetic=pa.bool_(),
