@@ -63,7 +63,7 @@ def discrimination(scores: Mapping[str, Evaluation]) -> list[Measured]:
 def _auroc(segment: str, value: float) -> Measured:
     low, high = PUBLISHED_AUROC
     name = f"AUROC of the project's model, {segment} or more"
-    figure = Figure(name, (low + high) / 2, low, high, "", "0.75 to 0.88 on real data", lambda _: value)
+    figure = Figure(name, (low + high) / 2, low, high, "", "middle of 0.75 to 0.88 on real data", lambda _: value)
     return Measured(figure, value)
 
 
@@ -149,7 +149,8 @@ def draw(rows: Sequence[Measured], path: Path) -> None:
             _draw_row(axes, place, row)
         axes.set_yticks(range(len(rows)), [row.figure.name for row in reversed(rows)])
         axes.tick_params(left=False)
-        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.text(1.5, len(rows) - 0.25, "published  /  simulated", va="bottom", weight="bold")
+        axes.set_ylim(-0.7, len(rows) + 0.6)
         axes.set_xlim(-0.75, 2.6)
         axes.set_xticks([0, 1], ["lowest\ntolerated", "highest\ntolerated"])
         axes.set_title("Published (line, with its tolerance) and simulated (dot); a ring misses", loc="left")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 from numpy.random import Generator
@@ -30,6 +32,22 @@ QUESTIONS = (
 _ASKED = {"phone": 0.85, "callback": 0.85, "web": 0.65, "walk_in": 0.4, "professional": 0.15, "other": 0.3}
 
 
+@dataclass(frozen=True)
+class Interviews:
+    """Contacts that start an episode, in order; one entry a contact in every array.
+
+    Attributes:
+        person, episode: whose contact it is and what it starts. `row`: its place among all contacts.
+        time: microseconds UTC. `channel`: position in the schema's list.
+    """
+
+    person: Ints
+    episode: Ints
+    row: Ints
+    time: Ints
+    channel: Ints
+
+
 def rows(rng: Generator, course: Course, contacts: Interviews, ids: pa.Array) -> Columns:
     """Answers given at the contacts that start an episode, one row an answer, known at the contact's own time."""
     people, state = course.people, _State(course, contacts)
@@ -42,13 +60,6 @@ def rows(rng: Generator, course: Course, contacts: Interviews, ids: pa.Array) ->
         "question": words(question, QUESTIONS),
         "value": pa.array(values[place, question]),
     }
-
-
-class Interviews:
-    """Contacts that start an episode, in order: whose, which episode, which row of the contacts, when, how."""
-
-    def __init__(self, person: Ints, episode: Ints, row: Ints, time: Ints, channel: Ints) -> None:
-        self.person, self.episode, self.row, self.time, self.channel = person, episode, row, time, channel
 
 
 class _State:

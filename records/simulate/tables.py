@@ -254,7 +254,7 @@ def _seats(rng: Generator, course: Course, seen: Seen) -> coding.Seats:
 def _first_mouths(course: Course) -> teeth.Patients:
     """Everyone's mouth at their first contact; of those who made none it does not matter."""
     episodes, n = course.episodes, len(course.people.number)
-    state = teeth.Patients(np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n))
+    state = teeth.Patients(np.zeros(n, np.int64), np.zeros(n, np.int64))
     latest_first = np.argsort(-episodes.day, kind="stable")
     person = episodes.person[latest_first]
     state.missing[person] = episodes.missing[latest_first]

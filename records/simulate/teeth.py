@@ -40,11 +40,10 @@ class Teeth:
 
 @dataclass(frozen=True)
 class Patients:
-    """What a mouth was like when its record begins; one entry a person: teeth missing and filled, age in years."""
+    """What mouths were like when their record begins; one entry a person: teeth missing and filled, counts."""
 
     missing: Ints
     filled: Ints
-    age: Floats
 
 
 def walk(rng: Generator, patients: Patients, person: Ints, kind: Ints, age: Floats) -> Teeth:
@@ -71,7 +70,7 @@ def walk(rng: Generator, patients: Patients, person: Ints, kind: Ints, age: Floa
 
 def _at_first(rng: Generator, patients: Patients) -> tuple[Flags, Floats]:
     """Which teeth are gone, and how likely care is about each, when the record begins."""
-    n = len(patients.age)
+    n = len(patients.missing)
     rank = np.argsort(np.argsort(-(np.log(_ADULT) + rng.gumbel(size=(n, len(_ADULT)))), axis=1), axis=1)
     gone = np.zeros((n, len(FDI)), np.bool_)
     gone[:, : len(_ADULT)] = rank < patients.missing[:, None]
