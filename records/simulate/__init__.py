@@ -41,30 +41,25 @@ class Simulated:
         history: what is on record about them.
         truth: what they needed at every contact that starts an episode, see `records.simulate.truth.TRUTH`.
         survey: how they all were on their last day, see `records.simulate.truth.SURVEY`.
-        beside: tables of the schema that a `History` does not hold, by name.
     """
 
     history: History
     truth: pa.Table
     survey: pa.Table
-    beside: Mapping[str, pa.Table]
 
     def __getitem__(self, name: str) -> pa.Table:
-        """A simulated table, whether the history holds it or not."""
-        return self.beside[name] if name in self.beside else self.history[name]
+        """A table of the history."""
+        return self.history[name]
 
     @classmethod
     def of(cls, tables: Mapping[str, pa.Table], truth: pa.Table, survey: pa.Table) -> Simulated:
-        """Tables by name, those of a history apart from those beside it."""
-        held = {name: table for name, table in tables.items() if name in TABLES}
-        beside = {name: table for name, table in tables.items() if name not in TABLES}
-        return cls(History.of(held), truth, survey, beside)
+        """From tables by name."""
+        return cls(History.of(tables), truth, survey)
 
     @classmethod
     def joined(cls, parts: Sequence[Simulated]) -> Simulated:
         """Several blocks, in patient order, as one."""
-        names = [*parts[0].history, *parts[0].beside]
-        tables = {name: pa.concat_tables([part[name] for part in parts]) for name in names}
+        tables = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0].history}
         truth, survey = (pa.concat_tables([getattr(part, name) for part in parts]) for name in ("truth", "survey"))
         return cls.of(tables, truth, survey)
 
@@ -122,5 +117,5 @@ def _within(simulated: Simulated, chunk: int, places: range) -> Simulated:
     def only(rows: pa.Table) -> pa.Table:
         return rows.filter(pc.is_in(rows["patient_id"], kept))
 
-    names = [*simulated.history, *simulated.beside]
-    return Simulated.of({name: only(simulated[name]) for name in names}, only(simulated.truth), only(simulated.survey))
+    tables = {name: only(simulated[name]) for name in simulated.history}
+    return Simulated.of(tables, only(simulated.truth), only(simulated.survey))
