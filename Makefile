@@ -47,6 +47,9 @@ benchmark-real: .venv/installed  ## Real public data: DATA=folder [TEST=folder] 
 benchmark-fhir: .venv/installed  ## Speed of reading FHIR against the bare parse: [DATA=folder]
 	@$(RUN) -m benchmarks.fhir $(if $(DATA),--data "$(DATA)")
 
+fidelity: .venv/installed  ## Hold the simulated population against published figures; rewrites docs/fidelity.*
+	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.fidelity
+
 lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashes
 	@$(RUN) -m uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet -o requirements.lock
@@ -54,4 +57,4 @@ lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashe
 clean:  ## Remove what the demo made: records, models, runs
 	@rm -rf var mlruns mlartifacts mlflow.db
 
-.PHONY: help setup demo test nightly lint benchmark-real benchmark-fhir lock clean
+.PHONY: help setup demo test nightly lint benchmark-real benchmark-fhir fidelity lock clean

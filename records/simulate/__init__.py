@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from records.history import History
-from records.schema import TABLES
 from records.simulate import care
 from records.simulate.people import People
 from records.simulate.tables import tables
