@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -140,9 +140,24 @@ def _repeated(keys: pa.ChunkedArray, reason: pa.Array) -> pa.Array:
 
 
 def _notices(history: History) -> dict[tuple[str, str], int]:
-    codes = history["procedures"]["code"].value_counts()
-    unknown = sum(pair["counts"] for pair in codes.to_pylist() if not NEED_GROUPS.knows(pair["values"]))
-    return {("procedures", "unknown code, counted in the group other"): unknown} if unknown else {}
+    rows = history["procedures"]
+    counts = {pair["values"]: pair["counts"] for pair in rows["code"].value_counts().to_pylist()}
+    found = {
+        "unknown code, counted in the group other": sum(n for code, n in counts.items() if not NEED_GROUPS.knows(code)),
+        "code used outside the dates of its validity": sum(_out_of_date(rows, code) for code in counts),
+    }
+    return {("procedures", says): count for says, count in found.items() if count}
+
+
+def _out_of_date(rows: pa.Table, code: str) -> int:
+    """How many rows use a code before or after the classification has it."""
+    rule = NEED_GROUPS.rule(code)
+    if rule.valid_from is None and rule.valid_until is None:
+        return 0
+    day = pa.array(days(rows["event_time"].filter(pc.equal(rows["code"], code)))).cast(pa.date32())
+    early = pc.less(day, rule.valid_from or date.min)
+    late = pc.greater(day, rule.valid_until or date.max)
+    return int(pc.sum(pc.or_(early, late)).as_py() or 0)
 
 
 def _empty(name: str) -> pa.Table:

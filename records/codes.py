@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,21 @@ OTHER = "other"
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What the classification says of a code (`tables/code_rules.csv`, from its notes of 2020 and news of 2024).
+
+    Attributes:
+        valid_from: first day on which the code may be used; None without a known limit.
+        valid_until: last day on which it may be used; None while it is in use.
+        least_minutes: shortest care that the code stands for; None when the classification sets none.
+    """
+
+    valid_from: date | None = None
+    valid_until: date | None = None
+    least_minutes: int | None = None
+
+
+@dataclass(frozen=True)
 class GroupTable:
     """Need groups by code.
 
@@ -29,11 +45,13 @@ class GroupTable:
         prefixes: beginnings of THL and CDT codes -> group.
         groups: all groups, `other` last.
         exact: whole SNOMED CT codes -> group.
+        rules: beginnings of THL codes -> when they may be used and how long they take at least.
     """
 
     prefixes: dict[str, str]
     groups: tuple[str, ...]
     exact: dict[str, str]
+    rules: dict[str, Rule]
 
     def group(self, code: str) -> str:
         """The need group of a code; `other` when nothing matches."""
@@ -50,6 +68,11 @@ class GroupTable:
         lookup = np.array([number[self.group(code)] for code in encoded.dictionary.to_pylist()] or [0], np.int32)
         return np.asarray(lookup[encoded.indices.to_numpy()])
 
+    def rule(self, code: str) -> Rule:
+        """What the classification says of a code, by its longest prefix; an empty rule when it says nothing."""
+        found = (self.rules[code[:n]] for n in range(len(code), 1, -1) if code[:n] in self.rules)
+        return next(found, Rule())
+
     def _find(self, code: str) -> str | None:
         if code in self.exact:
             return self.exact[code]
@@ -62,7 +85,13 @@ def _read() -> GroupTable:
     groups = (*dict.fromkeys(row["group"] for row in thl), OTHER)
     prefixes = {row["prefix"]: row["group"] for row in thl}
     prefixes |= {row["code"]: row["group"] for row in more if row["system"] == "cdt"}
-    return GroupTable(prefixes, groups, {row["code"]: row["group"] for row in more if row["system"] == "snomed"})
+    exact = {row["code"]: row["group"] for row in more if row["system"] == "snomed"}
+    return GroupTable(prefixes, groups, exact, {row["code"]: _rule(row) for row in table_rows("code_rules")})
+
+
+def _rule(row: dict[str, str]) -> Rule:
+    first, last = (date.fromisoformat(row[name]) if row[name] else None for name in ("valid_from", "valid_until"))
+    return Rule(first, last, int(row["least_minutes"]) if row["least_minutes"] else None)
 
 
 def table_rows(name: str) -> list[dict[str, str]]:

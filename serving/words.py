@@ -78,6 +78,8 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
     r"(\w+) is above (\S+)": {"fi": r"\1 on yli \2", "sv": r"\1 är över \2"},
     r"unknown code, counted in the group other": {
         "fi": "tuntematon koodi, laskettu ryhmään muu", "sv": "okänd kod, räknad i gruppen annat"},
+    r"code used outside the dates of its validity": {
+        "fi": "koodi, joka ei ollut voimassa", "sv": "kod som inte var i kraft"},
     r"members that are no table which the service reads were ignored": {
         "fi": "kentät, joita palvelu ei lue, jätettiin huomiotta",
         "sv": "fält som tjänsten inte läser lämnades utan avseende"},

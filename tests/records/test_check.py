@@ -101,3 +101,15 @@ def test_codes_are_written_as_the_schema_writes_them() -> None:
     assert found.history["diagnoses"]["code"].to_pylist() == ["K021"]
     assert found.history["procedures"]["code"].to_pylist() == ["SFA10"]
     assert found.notices == {}
+
+
+def test_codes_used_outside_their_validity_are_used_and_counted() -> None:
+    used = [
+        ("SDE03", "2016-12-31T10:00"),
+        ("SDE03", "2017-01-01T10:00"),
+        ("SAB03", "2016-06-01T10:00"),
+        ("SFA10", "1999-01-01"),
+    ]
+    found = checked(procedures=[event("procedures", when, code=code) for code, when in used])
+    assert found.history["procedures"].num_rows == 4
+    assert found.notices == {("procedures", "code used outside the dates of its validity"): 2}
