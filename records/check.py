@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -130,13 +131,13 @@ def _event_faults(rows: pa.Table, patients: pa.Table, moment: datetime | None) -
 
 def _repeated(keys: pa.ChunkedArray, reason: pa.Array) -> pa.Array:
     """True where a usable row's key stands in an earlier usable row."""
-    seen: set[object] = set()
-    repeated = []
-    for key, fault in zip(keys.to_pylist(), reason.is_null().to_pylist(), strict=True):
-        repeated.append(fault and key in seen)
-        if fault:
-            seen.add(key)
-    return pa.array(repeated, pa.bool_())
+    usable = np.flatnonzero(reason.is_null().to_numpy(zero_copy_only=False))
+    numbers = keys.combine_chunks().take(pa.array(usable)).dictionary_encode().indices.to_numpy()
+    again = np.ones(len(usable), bool)
+    again[np.unique(numbers, return_index=True)[1]] = False
+    repeated = np.zeros(len(keys), bool)
+    repeated[usable] = again
+    return pa.array(repeated)
 
 
 def _notices(history: History) -> dict[tuple[str, str], int]:

@@ -71,6 +71,17 @@ def days(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
     return (local // _DAY).astype(np.int32)
 
 
+def utc(local: NDArray[np.int64]) -> NDArray[np.int64]:
+    """UTC microseconds since 1970 of Helsinki wall-clock microseconds, exact from 1900 to 2100.
+
+    Of the hour that a clock change repeats, the first is meant; a time that a change leaps over is read an hour later
+    (03:30 as 04:30). `instant` reads a time without an offset in the same way.
+    """
+    since, offset = _offsets()
+    change = since[1:] + np.maximum(offset[:-1], offset[1:])
+    return np.asarray(local - offset[np.searchsorted(change, local, side="right")])
+
+
 @cache
 def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """From which microsecond on which offset holds, in microseconds east of UTC.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -89,35 +91,64 @@ def read(folder: Path) -> History:
     return _read(folder, None, None)
 
 
+def patient_ids(folder: Path) -> list[str]:
+    """The patients of a history, in order.
+
+    Raises:
+        StoreError: as `read`.
+    """
+    found: list[str] = _read_table(folder, "patients", ["patient_id"], None)["patient_id"].to_pylist()
+    return found
+
+
 def read_patient(folder: Path, patient_id: str) -> History | None:
     """The history of one patient, or None when the patient is not in the store."""
     history = _read(folder, patient_id, patient_id)
     return history if len(history.patient_ids) else None
 
 
+def read_between(folder: Path, first: str | None, until: str | None) -> History:
+    """The patients from `first` on that sort before `until`; None means no limit.
+
+    Raises:
+        StoreError, OrderError: as `read`.
+    """
+    return _read_tables(folder, _between(first, until))
+
+
+def _between(first: str | None, until: str | None) -> pc.Expression | None:
+    limits = [pc.field("patient_id") >= first] if first is not None else []
+    limits += [pc.field("patient_id") < until] if until is not None else []
+    return reduce(and_, limits) if limits else None
+
+
 def blocks(folder: Path, patients: int = 20_000) -> Iterator[History]:
     """Read a history in blocks of at most `patients` patients, in order."""
-    ids = _read_table(folder, "patients", ["patient_id"], None, None)["patient_id"]
+    ids = _read_table(folder, "patients", ["patient_id"], None)["patient_id"]
     for start in range(0, len(ids), patients):
         some = ids[start : start + patients]
         yield _read(folder, some[0].as_py(), some[-1].as_py())
 
 
 def _read(folder: Path, first: str | None, last: str | None) -> History:
+    within = None
+    if first is not None and last is not None:
+        within = (pc.field("patient_id") >= first) & (pc.field("patient_id") <= last)
+    return _read_tables(folder, within)
+
+
+def _read_tables(folder: Path, within: pc.Expression | None) -> History:
     tables = {}
     for name, table in TABLES.items():
-        rows = _read_table(folder, name, list(table.columns()), first, last)
+        rows = _read_table(folder, name, list(table.columns()), within)
         if not is_sorted(rows):
             raise OrderError(f"{folder / name}.parquet is not sorted by patient and time")
         tables[name] = rows
     return History.of(tables)
 
 
-def _read_table(folder: Path, name: str, columns: list[str], first: str | None, last: str | None) -> pa.Table:
+def _read_table(folder: Path, name: str, columns: list[str], within: pc.Expression | None) -> pa.Table:
     path = folder / f"{name}.parquet"
-    within = None
-    if first is not None and last is not None:
-        within = (pc.field("patient_id") >= first) & (pc.field("patient_id") <= last)
     try:
         return pq.read_table(path, columns=columns, filters=within)
     except FileNotFoundError as error:

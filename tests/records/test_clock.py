@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.clock import HELSINKI, days, end_of_day, instant, microseconds, start_of_day
+from records.clock import HELSINKI, days, end_of_day, instant, microseconds, start_of_day, utc
 from records.schema import INSTANT
 
 
@@ -52,3 +53,23 @@ def test_the_day_of_an_instant_is_the_calendar_day_in_helsinki(moments: list[dat
 def test_microseconds_count_from_1970() -> None:
     moments = pa.array([datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, tzinfo=UTC)], INSTANT)
     assert microseconds(moments).tolist() == [1_000_000, -3_600_000_000]
+
+
+@given(st.integers(-1_500_000_000, 4_000_000_000) | st.integers(1_711_846_800, 1_711_857_600))
+def test_wall_clock_times_are_read_as_the_time_zone_database_reads_them(seconds: int) -> None:
+    local = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    moment = instant(local) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert utc(np.array([seconds * 1_000_000], np.int64))[0] == moment // timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("local", "moment"),
+    [
+        ("2024-03-31T03:30", "2024-03-31T01:30"),
+        ("2024-10-27T03:30", "2024-10-27T00:30"),
+        ("2040-07-01T10:00", "2040-07-01T07:00"),
+    ],
+)
+def test_a_repeated_hour_is_the_first_and_a_missing_one_is_an_hour_later(local: str, moment: str) -> None:
+    found = utc(np.array([local], "datetime64[us]").astype(np.int64))
+    assert found.astype("datetime64[us]")[0] == np.datetime64(moment)
