@@ -132,11 +132,12 @@ def _event_faults(rows: pa.Table, patients: pa.Table, moment: datetime | None) -
 def _repeated(keys: pa.ChunkedArray, reason: pa.Array) -> pa.Array:
     """True where a usable row's key stands in an earlier usable row."""
     usable = np.flatnonzero(reason.is_null().to_numpy(zero_copy_only=False))
-    numbers = keys.combine_chunks().take(pa.array(usable)).dictionary_encode().indices.to_numpy()
-    again = np.ones(len(usable), bool)
-    again[np.unique(numbers, return_index=True)[1]] = False
     repeated = np.zeros(len(keys), bool)
-    repeated[usable] = again
+    encoded = keys.combine_chunks().take(pa.array(usable)).dictionary_encode()
+    if len(encoded.dictionary) < len(usable):
+        again = np.ones(len(usable), bool)
+        again[np.unique(encoded.indices.to_numpy(), return_index=True)[1]] = False
+        repeated[usable] = again
     return pa.array(repeated)
 
 

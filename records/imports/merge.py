@@ -112,6 +112,8 @@ def _ranks(texts: pa.StringArray) -> NDArray[np.int64]:
 
 def _foreign(rows: pa.Table, stored: pa.Table, owners: Owners) -> NDArray[np.bool_]:
     """Rows whose event id is another patient's in the store."""
+    if not stored.num_rows:
+        return owners.foreign(rows["event_id"], rows["patient_id"])
     at = pc.index_in(rows["event_id"], stored["event_id"].combine_chunks(), skip_nulls=True)
     here = pc.fill_null(pc.not_equal(stored["patient_id"].take(at), rows["patient_id"]), False)
     return np.asarray(here.to_numpy() | owners.foreign(rows["event_id"], rows["patient_id"]))
@@ -134,6 +136,9 @@ def _set_aside(rows: pa.Table, mask: NDArray[np.bool_], reason: str, aside: list
 
 def _replace(name: str, rows: pa.Table, stored: pa.Table, key: str, summary: Summary) -> pa.Table:
     """Stored rows with those of the same key replaced and the new ones added, unsorted."""
+    if not stored.num_rows:
+        summary.new[name] += rows.num_rows
+        return rows
     stored_keys = stored[key].combine_chunks()
     at = pc.index_in(rows[key], stored_keys)
     is_new = at.is_null().to_numpy()
@@ -146,7 +151,7 @@ def _replace(name: str, rows: pa.Table, stored: pa.Table, key: str, summary: Sum
     arriving = rows.filter(pa.array(~same))
     kept = stored.filter(pc.invert(pc.is_in(stored_keys, arriving[key].combine_chunks())))
     schema = TABLES[name].arrow()
-    return pa.concat_tables([kept.cast(schema), arriving.cast(schema)]) if kept.num_rows else arriving.cast(schema)
+    return pa.concat_tables([kept.cast(schema), arriving.cast(schema)])
 
 
 def _equal(one: pa.Table, other: pa.Table) -> NDArray[np.bool_]:
