@@ -35,12 +35,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from records.clock import days, utc
-from records.schema import INSTANT
 from records.sources.batch import Batch, SourceError
+from records.sources.columns import Ints, constant, count, instants, join, numbered
 from records.sources.csvfile import Dialect, header, read_csv, require
 from records.sources.meanings import Meanings
 
-Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 DIALECT = Dialect(";", "latin-1", ("%d.%m.%Y %H:%M",))
@@ -169,9 +168,9 @@ class _Register:
         for rows in read_csv(path, types, DIALECT):
             left_out: Counter[tuple[str, str]] = Counter()
             oral = _oral(rows)
-            _count(left_out, "main", "not oral health", int((~oral).sum()))
+            count(left_out, "main", "not oral health", int((~oral).sum()))
             lacking = (rows[KEY].is_null().to_numpy() | rows[self.options.person_column].is_null().to_numpy()) & oral
-            _count(left_out, "main", f"no {KEY} or no person", int(lacking.sum()))
+            count(left_out, "main", f"no {KEY} or no person", int(lacking.sum()))
             some = _Events(rows.filter(pa.array(oral & ~lacking)), self.options)
             self._remember(some)
             tables = some.tables()
@@ -191,13 +190,14 @@ class _Register:
         known = homes.is_valid().to_numpy(zero_copy_only=False)
         ranks = np.argsort(pc.sort_indices(homes.dictionary).to_numpy())
         code = ranks[pc.fill_null(homes.indices, 0).to_numpy()[known]] if len(ranks) else np.zeros(0, np.int64)
-        of, when = person[known], rows.latest[known]
-        order = np.lexsort((code, when, of))
-        last = order[np.append(np.diff(of[order]) != 0, True)] if len(order) else order
+        # packed into one number a row, because numbers sort many times faster than rows: 24, 27 and 12 bits
+        packed = (person[known] << 39) | (rows.latest[known] // 60_000_000 << 12) | code
+        packed.sort()
+        last = packed[np.append(np.diff(packed >> 39) != 0, True)] if len(packed) else packed
         texts = pc.take(homes.dictionary, pc.sort_indices(homes.dictionary)).to_pylist()
-        for at in last.tolist():
-            new = (int(when[at]), texts[code[at]])
-            self.homes[int(of[at])] = max(self.homes.get(int(of[at]), new), new)
+        for one in last.tolist():
+            new = ((one >> 12) & (2**27 - 1), texts[one & (2**12 - 1)])
+            self.homes[one >> 39] = max(self.homes.get(one >> 39, new), new)
 
     def seal(self) -> None:
         """All main files are read: order what is remembered by id."""
@@ -222,15 +222,15 @@ class _Register:
         left_out: Counter[tuple[str, str]] = Counter()
         notices: Counter[tuple[str, str]] = Counter()
         at, found = self._places(rows[KEY])
-        _count(left_out, kind, "its main row is missing or not oral health", int((~found).sum()))
+        count(left_out, kind, "its main row is missing or not oral health", int((~found).sum()))
         visited = found & self.took_place[at] if len(self.ids) else found
-        _count(left_out, kind, "no visit took place", int((found & ~visited).sum()))
+        count(left_out, kind, "no visit took place", int((found & ~visited).sum()))
         if kind == "ICPC2":
-            _count(left_out, kind, "diagnoses are ICD-10 only", int(visited.sum()))
+            count(left_out, kind, "diagnoses are ICD-10 only", int(visited.sum()))
             return Batch({}, rows.num_rows, left_out)
         codes = rows["ICD10" if kind == "ICD10" else "TOIMENPIDE"]
         coded = visited & codes.is_valid().to_numpy()
-        _count(left_out, kind, "there is no code", int((visited & ~coded).sum()))
+        count(left_out, kind, "there is no code", int((visited & ~coded).sum()))
         mask = pa.array(coded)
         upper = pc.utf8_upper(pc.utf8_trim_whitespace(codes.filter(mask)))
         if kind == "ICD10":
@@ -248,14 +248,13 @@ class _Register:
 
     def _diagnoses(self, codes: pa.ChunkedArray, at: Ints) -> pa.Table:
         codes = pc.replace_substring(codes, ".", "")
-        numbers = _numbered(at, codes)
-        key = _join(_id(self.ids[at]), "/", codes, _nth(numbers))
+        key = join(_id(self.ids[at]), "/", codes, numbered(at, codes))
         return pa.table({**self._shared(at, key), "code": codes})
 
     def _procedures(self, codes: pa.ChunkedArray, teeth: pa.Array, at: Ints, kind: str) -> pa.Table:
         with_tooth = pc.binary_join_element_wise(codes, pc.coalesce(teeth.cast(pa.string()), ""), "-")
         origin = "" if kind == "SUU_TOIMENPIDE" else "other-"
-        key = _join(_id(self.ids[at]), "/", origin, with_tooth, _nth(_numbered(at, with_tooth)))
+        key = join(_id(self.ids[at]), "/", origin, with_tooth, numbered(at, with_tooth))
         self.special.update(self.person[at[pc.equal(codes, SPECIAL_NEEDS).to_numpy()]].tolist())
         systems = _systems(codes)
         return pa.table({**self._shared(at, key), "code": codes, "code_system": systems, "tooth": teeth})
@@ -264,9 +263,9 @@ class _Register:
         return {
             "patient_id": self.everyone.take(pa.array(self.person[at])),
             "event_id": key,
-            "event_time": _instants(self.start[at]),
-            "recorded_at": _instants(self.end[at]),
-            "source": _constant(SOURCE, len(at)),
+            "event_time": instants(self.start[at]),
+            "recorded_at": instants(self.end[at]),
+            "source": constant(SOURCE, len(at)),
             "visit_id": _id(self.ids[at]),
         }
 
@@ -289,7 +288,7 @@ class _Register:
             {
                 "patient_id": self.everyone,
                 "birth_date": births,
-                "sex": _constant("unknown", len(self.names)),
+                "sex": constant("unknown", len(self.names)),
                 "municipality": pa.array(home, pa.string()),
                 "special_needs": pa.array([at in self.special or None for at in range(len(self.names))], pa.bool_()),
             }
@@ -334,7 +333,7 @@ class _Events:
             "findings": self._findings(),
         }
         idle = len(self.ids) - int(self._used.sum())
-        _count(self.left_out, "main", "neither contact, booking, cancellation nor visit", idle)
+        count(self.left_out, "main", "neither contact, booking, cancellation nor visit", idle)
         return made
 
     @property
@@ -361,12 +360,12 @@ class _Events:
         )
         urgency = self._meaning("urgency", "HTA_KIIREELLISYYS", when, self._asked, "routine")
         service = pc.if_else(pc.equal(urgency, "emergency"), "emergency", "other")
-        columns = {"channel": _constant("other", len(when)), "urgency": urgency, "service": service}
+        columns = {"channel": constant("other", len(when)), "urgency": urgency, "service": service}
         return self._table(self._asked, when, when, columns)
 
     def _visits(self) -> pa.Table:
         mask = self.took_place
-        _count(self.notices, "visits", f"minutes are not 1 to {LONGEST_VISIT}, not used", self._unlikely(mask))
+        count(self.notices, "visits", f"minutes are not 1 to {LONGEST_VISIT}, not used", self._unlikely(mask))
         mode = self._meaning("mode", "KAYNTI_YHTEYSTAPA", self.start, mask, None)
         columns = {
             "minutes": self.minutes,
@@ -374,7 +373,7 @@ class _Events:
             "urgency": self._meaning("urgency", "KAYNTI_KIIREELLISYYS", self.start, mask, "routine"),
             "mode": mode,
             "unit": self.rows["PALVELUNTUOTTAJA_YKSIKKO"],
-            "producer": _constant("own", len(self.ids)),
+            "producer": constant("own", len(self.ids)),
         }
         return self._table(mask, self.start, self.end, columns)
 
@@ -387,7 +386,7 @@ class _Events:
         booked = self._given["AJANVARAUS_VARATTU"]
         fulfilled = self.took_place & booked
         homeless = self._given["AJANVARAUS_AJANKOHTA"] | self._given["PERUUTUS_AJANKOHTA"]
-        _count(self.notices, "appointments", "no start that was booked, not used", int((homeless & ~booked).sum()))
+        count(self.notices, "appointments", "no start that was booked, not used", int((homeless & ~booked).sum()))
         return pa.concat_tables(
             [
                 self._state("booked", "booked", self._booked, self._times["AJANVARAUS_AJANKOHTA"]),
@@ -397,12 +396,12 @@ class _Events:
         )
 
     def _state(self, name: str, state: str | pa.Array, mask: Flags, when: Ints) -> pa.Table:
-        states = _constant(state, len(self.ids)) if isinstance(state, str) else state
+        states = constant(state, len(self.ids)) if isinstance(state, str) else state
         real = name == "fulfilled"
         columns = {
             "appointment_id": _id(self.ids),
             "state": states,
-            "starts_at": _instants(self._times["AJANVARAUS_VARATTU"]),
+            "starts_at": instants(self._times["AJANVARAUS_VARATTU"]),
             "minutes": self.minutes if real else pa.nulls(len(self.ids), pa.int32()),
             "profession": self._meaning("profession", "AJANVARAUS_AMMATTI", when, mask, "other"),
         }
@@ -414,17 +413,17 @@ class _Events:
         tables = []
         for kind, value in parts.items():
             mask = self.took_place & value.is_valid().to_numpy()
-            columns = {"visit_id": _id(self.ids), "kind": _constant(kind, len(self.ids)), "value": value}
+            columns = {"visit_id": _id(self.ids), "kind": constant(kind, len(self.ids)), "value": value}
             tables.append(self._table(mask, self.start, self.end, columns, f"-{kind}"))
         return pa.concat_tables(tables)
 
     def _meaning(self, field: str, column: str, when: Ints, mask: Flags, default: str | None) -> pa.Array:
         """What the codes of a column mean; `default`, and counted, where that is not known."""
-        day = days(_instants(when)) if self._meanings.is_dated(field) else np.zeros(len(when), np.int32)
+        day = days(instants(when)) if self._meanings.is_dated(field) else np.zeros(len(when), np.int32)
         found = self._meanings.of(field, self.rows[column], day)
         unknown = int((mask & found.is_null().to_numpy(zero_copy_only=False)).sum())
         taken = f", taken as {default}" if default else ""
-        _count(self.notices, "main", f"{column} is missing or unknown{taken}", unknown)
+        count(self.notices, "main", f"{column} is missing or unknown{taken}", unknown)
         return pc.fill_null(found, default) if default else found
 
     def _table(
@@ -432,10 +431,10 @@ class _Events:
     ) -> pa.Table:
         shared = {
             "patient_id": self.person,
-            "event_id": _join(_id(self.ids), suffix) if suffix else _id(self.ids),
-            "event_time": _instants(when),
-            "recorded_at": _instants(known),
-            "source": _constant(SOURCE, len(self.ids)),
+            "event_id": join(_id(self.ids), suffix) if suffix else _id(self.ids),
+            "event_time": instants(when),
+            "recorded_at": instants(known),
+            "source": constant(SOURCE, len(self.ids)),
         }
         return pa.table({**shared, **columns}).filter(pa.array(mask))
 
@@ -464,20 +463,8 @@ def _utc(times: pa.ChunkedArray) -> Ints:
     return utc(pc.fill_null(times.cast(pa.timestamp("us")).cast(pa.int64()), 0).to_numpy())
 
 
-def _instants(micros: Ints) -> pa.Array:
-    return pa.array(micros).cast(INSTANT)
-
-
-def _constant(text: str, rows: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, pa.string()), rows)
-
-
 def _id(ids: Ints) -> pa.Array:
-    return _join("avohilmo/", pa.array(ids).cast(pa.string()))
-
-
-def _join(*parts: str | pa.Array | pa.ChunkedArray) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, "")
+    return join("avohilmo/", pa.array(ids).cast(pa.string()))
 
 
 def _teeth(rows: pa.Table, mask: pa.Array, kind: str, notices: Counter[tuple[str, str]]) -> pa.Array:
@@ -488,7 +475,7 @@ def _teeth(rows: pa.Table, mask: pa.Array, kind: str, notices: Counter[tuple[str
     texts = encoded.dictionary.to_pylist()
     number = pa.array([int(one) if _is_tooth(one) else None for one in texts], pa.int16())
     teeth = number.take(encoded.indices)
-    _count(notices, kind, "TOIMENPIDE_HAMMAS is no tooth, not used", teeth.null_count - encoded.null_count)
+    count(notices, kind, "TOIMENPIDE_HAMMAS is no tooth, not used", teeth.null_count - encoded.null_count)
     return teeth
 
 
@@ -506,28 +493,3 @@ def _systems(codes: pa.ChunkedArray) -> pa.Array:
         pc.match_substring_regex(encoded.dictionary, "^[A-Z]{2}[A-Z0-9]*[0-9]"),
     )
     return pc.if_else(formed, "thl", "local").take(encoded.indices)
-
-
-def _numbered(at: Ints, texts: pa.ChunkedArray | pa.Array) -> Ints:
-    """How many-th every row is among those of the same place and text, from 1 on."""
-    flat = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    encoded = flat.dictionary_encode()
-    key = at * (len(encoded.dictionary) + 1) + encoded.indices.to_numpy()
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    first = np.append(True, ordered[1:] != ordered[:-1]) if len(key) else np.zeros(0, bool)
-    position = np.arange(len(key))
-    numbers = np.empty(len(key), np.int64)
-    numbers[order] = position - np.maximum.accumulate(np.where(first, position, 0)) + 1
-    return numbers
-
-
-def _nth(numbers: Ints) -> pa.Array:
-    """Nothing for the first, `-2` for the second."""
-    texts = pa.array(["", "", *(f"-{one}" for one in range(2, int(numbers.max(initial=1)) + 1))], pa.string())
-    return texts.take(pa.array(numbers))
-
-
-def _count(counter: Counter[tuple[str, str]], kind: str, reason: str, rows: int) -> None:
-    if rows:
-        counter[kind, reason] += rows

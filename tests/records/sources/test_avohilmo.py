@@ -165,7 +165,9 @@ def test_the_state_of_the_teeth_becomes_findings(tmp_path: Path) -> None:
 
 
 def test_child_files_are_joined(tmp_path: Path) -> None:
-    main = main_file(tmp_path, {}, {"KAYNTI_ALKOI": "", "YHTEYDENOTTO_AJANKOHTA": "02.01.2024 08:10"})
+    main = main_file(
+        tmp_path, {}, {"KAYNTI_ALKOI": "", "YHTEYDENOTTO_AJANKOHTA": "02.01.2024 08:10", "HTA_KIIREELLISYYS": "K"}
+    )
     columns = [KEY, "TOIMENPIDE", "TOIMENPIDE_HAMMAS"]
     codes = [(1, "SFA10", "36"), (1, "SFA10", "36"), (1, "valmi", ""), (1, "-1", "99"), (1, "", ""), (2, "SAA01", "")]
     oral = [dict(zip(columns, one, strict=True)) for one in [*codes, (77, "SAA01", "")]]
