@@ -1,4 +1,4 @@
-"""The command line of the records room: `python -m records simulate`."""
+"""The command line of the records room: `python -m records simulate`, `import` and `export`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, Self
 
 from tqdm import tqdm
 
+from records.history import OrderError
+from records.imports import import_batches
+from records.imports.quarantine import QuarantineError
 from records.schema import TABLES
 from records.simulate import SURVEY, TruthFile, simulate
-from records.store import Writer
+from records.sources.batch import SourceError
+from records.sources.formats import FORMATS, read_format
+from records.sources.meds import export_meds
+from records.store import StoreError, Writer
 
 UNTIL = date(2025, 12, 31)
 """Last simulated day unless another is asked for; fixed, so that the same command gives the same bytes tomorrow."""
@@ -28,19 +34,34 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or 2 (through `SystemExit`) when an argument is wrong."""
+    """Run one command.
+
+    The exit status is 0; 1 when a source or a store cannot be read; 2 (through `SystemExit`) when an argument is wrong.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
-        return _simulate(given)
+        status: int = given.run(given)
+    except (SourceError, StoreError, OrderError, QuarantineError) as error:
+        sys.stderr.write(f"{parser.prog}: {error}\n")
+        return 1
     except (ValueError, OSError) as error:
         parser.error(str(error))
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m records", description="Work with record histories.")
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=_Parser)
+    _add_simulate(commands)
+    _add_import(commands)
+    _add_export(commands)
+    return parser
+
+
+def _add_simulate(commands: Any) -> None:
     one = commands.add_parser("simulate", help="write the history of a population that does not exist")
+    one.set_defaults(run=_simulate)
     one.add_argument(
         "--out",
         type=Path,
@@ -51,7 +72,28 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--years", type=int, default=10, help="years of history (default %(default)s)")
     one.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes (default %(default)s)")
     one.add_argument("--until", type=_day, default=UNTIL, help="last day, YYYY-MM-DD (default %(default)s)")
-    return parser
+
+
+def _add_import(commands: Any) -> None:
+    one = commands.add_parser("import", help="bring files of another system into a store")
+    one.set_defaults(run=_import)
+    one.add_argument("format", choices=list(FORMATS), help="what the files are: %(choices)s", metavar="format")
+    one.add_argument("paths", type=Path, nargs="+", help="files or folders of the format")
+    one.add_argument("--store", type=Path, required=True, help="folder of the history; made when it does not exist")
+    one.add_argument(
+        "--quarantine", type=Path, help="folder for rows kept aside, with the reason (default STORE-quarantine)"
+    )
+    one.add_argument(
+        "--option", type=_option, action="append", default=[], metavar="NAME=VALUE", help="an option of the format"
+    )
+
+
+def _add_export(commands: Any) -> None:
+    one = commands.add_parser("export", help="write a store in a format of another world")
+    one.set_defaults(run=_export)
+    one.add_argument("format", choices=["meds"], help="what to write: %(choices)s", metavar="format")
+    one.add_argument("--store", type=Path, required=True, help="folder of the history")
+    one.add_argument("--out", type=Path, required=True, help="folder to write; must not exist")
 
 
 def _day(text: str) -> date:
@@ -59,6 +101,48 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is not a date like {UNTIL}") from error
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _import(given: argparse.Namespace) -> int:
+    store = given.store.resolve()
+    _require_replaceable(store)
+    quarantine = given.quarantine or store.with_name(f"{store.name}-quarantine")
+    batches = read_format(given.format, given.paths, dict(given.option))
+    origin = f"{given.format}: {', '.join(sorted(path.name for path in given.paths))}"
+    with _Bars() as bars:
+        summary = import_batches(store, batches, quarantine.resolve(), origin=origin, watch=bars)
+    sys.stdout.writelines(f"{line}\n" for line in summary.lines())
+    return 0
+
+
+class _Bars:
+    """Progress on stderr: rows read, then ranges of patients merged."""
+
+    def __enter__(self) -> Self:
+        self._bar = tqdm(unit=" rows", desc="read", file=sys.stderr)
+        return self
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if total is not None and self._bar.total != total:
+            self._bar.close()
+            self._bar = tqdm(total=total, unit=" ranges", desc=stage, file=sys.stderr)
+        self._bar.update(done - self._bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def _export(given: argparse.Namespace) -> int:
+    rows = export_meds(given.store, given.out)
+    sys.stdout.write(f"{rows:,} rows written\n")
+    return 0
 
 
 def _simulate(given: argparse.Namespace) -> int:
