@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from records.schema import TABLES
 
+GATHERED = 2**19
+"""Rows that are split among the ranges at once."""
 LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
 Edges: TypeAlias = Sequence[str]
 """First patient of every range but the first, ascending; the first range is open below, the last one above."""
@@ -93,17 +95,24 @@ def places_of(patients: pa.ChunkedArray, edges: Edges) -> NDArray[np.int32]:
 
 
 def _pieces(arrived: pa.RecordBatchFileReader, edges: Edges) -> Iterator[tuple[int, pa.RecordBatch]]:
-    for at in range(arrived.num_record_batches):
-        rows = arrived.get_batch(at)
-        if not rows.num_rows:
-            continue
-        places = places_of(pa.chunked_array([rows.column("patient_id")]), edges)
+    for part in _gathered(arrived):
+        places = places_of(part["patient_id"], edges)
         order = np.argsort(places, kind="stable")
-        if places[order[0]] != places[order[-1]]:
-            rows = rows.take(pa.array(order))
+        rows = part if places[order[0]] == places[order[-1]] else part.take(pa.array(order))
         starts = np.flatnonzero(np.diff(places[order], prepend=-1))
         for start, end in zip(starts, np.append(starts[1:], len(order)), strict=True):
-            yield int(places[order[start]]), rows.slice(start, end - start)
+            for batch in rows.slice(start, end - start).to_batches():
+                yield int(places[order[start]]), batch
+
+
+def _gathered(arrived: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
+    """The rows in larger parts than they came in, because every part is cut into as many pieces as there are ranges."""
+    parts: list[pa.RecordBatch] = []
+    for at in range(arrived.num_record_batches):
+        parts.append(arrived.get_batch(at))
+        if at == arrived.num_record_batches - 1 or sum(part.num_rows for part in parts) >= GATHERED:
+            yield pa.Table.from_batches(parts).combine_chunks()
+            parts = []
 
 
 def _nullable(name: str) -> pa.Schema:

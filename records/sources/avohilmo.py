@@ -18,7 +18,8 @@ are told apart by their headers, so names do not matter: `SUU_TOIMENPIDE` has `T
   otherwise equal ones get the same id and the import keeps the later ones aside.
 - A person is one row, with the municipality of their latest service event; `special_needs` when WYA30 was ever done.
 
-Memory holds one block of a file, and 32 bytes a row of oral health in the main files.
+Memory holds one block of a file, and 33 bytes a row of oral health in the main files, three times that while they are
+put in order.
 """
 
 from __future__ import annotations

@@ -230,3 +230,10 @@ def test_equal_texts_have_equal_hashes_and_others_do_not(texts: list[str]) -> No
     found = hashes(pa.chunked_array([texts[:3], texts[3:]], pa.string()))
     assert len(np.unique(found)) == len(set(texts))
     assert hashes(pa.chunked_array([texts[::-1]], pa.string())).tolist() == found[::-1].tolist()
+
+
+def test_many_small_batches_are_split_in_larger_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("records.imports.spool.GATHERED", 3)
+    rows = [batch(visits=[visit(str(at), "abc"[at % 3])]) for at in range(10)]
+    assert run(tmp_path, batch(patients=[patient(name) for name in "abc"]), *rows, patients=1).new["visits"] == 10
+    assert store.read(tmp_path / "store")["visits"].num_rows == 10

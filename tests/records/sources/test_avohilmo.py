@@ -306,3 +306,22 @@ def test_the_order_and_number_of_files_do_not_matter(tmp_path_factory: Any, rows
         import_batches(folder / name, read_avohilmo(paths), folder / "aside", origin="x")
     first, second = store.read(folder / "one"), store.read(folder / "two")
     assert all(pa.Table.equals(first[table], second[table]) for table in first)
+    again = import_batches(folder / "one", read_avohilmo(two), folder / "aside", origin="x")
+    assert again.changes_nothing()
+
+
+@settings(max_examples=50)
+@given(st.lists(rows_of_main, max_size=8))
+def test_every_row_is_read_or_left_out_with_its_reason(tmp_path_factory: Any, rows: list[Any]) -> None:
+    path = written(
+        tmp_path_factory.mktemp("lost") / "main.csv",
+        COLUMNS,
+        [{KEY: at, **VISIT, **row, "AJANVARAUS_VARATTU": "15.01.2024 10:00"} for at, row in enumerate(rows)],
+    )
+    tables, left_out, _ = read(path)
+    used = {
+        row.get("appointment_id", row["event_id"])
+        for name in ("contacts", "appointments", "visits")
+        for row in tables.get(name, [])
+    }
+    assert len(used) + left_out.total() == len(rows)
