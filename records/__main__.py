@@ -78,7 +78,7 @@ def _add_import(commands: Any) -> None:
     one = commands.add_parser("import", help="bring files of another system into a store")
     one.set_defaults(run=_import)
     one.add_argument("format", choices=list(FORMATS), help="what the files are: %(choices)s", metavar="format")
-    one.add_argument("paths", type=Path, nargs="+", help="files or folders of the format")
+    one.add_argument("paths", type=Path, nargs="*", help="files or folders of the format")
     one.add_argument("--store", type=Path, required=True, help="folder of the history; made when it does not exist")
     one.add_argument(
         "--quarantine", type=Path, help="folder for rows kept aside, with the reason (default STORE-quarantine)"
@@ -115,7 +115,7 @@ def _import(given: argparse.Namespace) -> int:
     _require_replaceable(store)
     quarantine = given.quarantine or store.with_name(f"{store.name}-quarantine")
     batches = read_format(given.format, given.paths, dict(given.option))
-    origin = f"{given.format}: {', '.join(sorted(path.name for path in given.paths))}"
+    origin = ": ".join([given.format, *sorted(path.name for path in given.paths)])
     with _Bars() as bars:
         summary = import_batches(store, batches, quarantine.resolve(), origin=origin, watch=bars)
     sys.stdout.writelines(f"{line}\n" for line in summary.lines())

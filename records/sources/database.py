@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,20 @@ from records.sources.batch import Batch, SourceError
 
 ROWS_AT_ONCE = 5_000
 """How many rows a cursor hands over at once; with eight tables, a few tens of megabytes."""
+
+
+def read_named(paths: Sequence[Path], *, url: str) -> Iterator[Batch]:
+    """Stream the database of a URL, as the command line asks for it; there are no paths.
+
+    A password need not stand in the URL, where other users of the machine could see it: libpq's environment variables
+    and password file hold too.
+
+    Raises:
+        SourceError: paths were given, or as `read_database` says.
+    """
+    if paths:
+        raise SourceError("a database has no paths; name it by the option url alone")
+    return read_database(url)
 
 
 def read_database(url: str, batch_patients: int = 20_000) -> Iterator[Batch]:

@@ -15,10 +15,12 @@ from typing import Any
 from records.sources.batch import Batch, SourceError
 
 FORMATS = {
+    "fhir": "records.sources.fhir.command:read_files",
     "avohilmo": "records.sources.avohilmo:read_avohilmo",
     "tarve": "records.sources.own:read_own",
     "meds": "records.sources.meds:read_meds",
     "omop": "records.sources.omop:read_omop",
+    "database": "records.sources.database:read_named",
 }
 """Module and reader of every format."""
 
@@ -35,6 +37,8 @@ def read_format(name: str, paths: Sequence[Path], options: Mapping[str, str]) ->
     module, _, function = FORMATS[name].partition(":")
     reader = getattr(import_module(module), function)
     _require_options(name, reader, options)
+    if not paths and name != "database":
+        raise SourceError(f"name the files or folders to read as {name}")
     batches: Iterator[Batch] = reader(paths, **options)
     return batches
 
