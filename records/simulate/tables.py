@@ -18,9 +18,6 @@ from records.schema import (
     SERVICES,
     TABLES,
     URGENCIES,
-    Appointments,
-    Table,
-    Vouchers,
 )
 from records.simulate import booking, coding, interview, sites, teeth, vouchers
 from records.simulate.care import CAUSES, MINUTES, Course
@@ -120,16 +117,8 @@ def tables(rng: Generator, course: Course, window: Window) -> tuple[dict[str, pa
 
 def conform(name: str, rows: pa.Table) -> pa.Table:
     """A table of the schema with its columns, cast to their types; rows are in order already."""
-    schema = schemas()[name].arrow()
-    missing = [field for field in schema if field.name not in rows.column_names]
-    for field in missing:
-        rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
+    schema = TABLES[name].arrow()
     return rows.select(schema.names).cast(schema)
-
-
-def schemas() -> dict[str, type[Table]]:
-    """The simulated tables by name, whether a `History` holds them or not."""
-    return TABLES | {table.name: table for table in (Appointments, Vouchers)}
 
 
 def _interviews(contacts: Contacts) -> interview.Interviews:

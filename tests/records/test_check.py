@@ -113,3 +113,10 @@ def test_codes_used_outside_their_validity_are_used_and_counted() -> None:
     found = checked(procedures=[event("procedures", when, code=code) for code, when in used])
     assert found.history["procedures"].num_rows == 4
     assert found.notices == {("procedures", "code used outside the dates of its validity"): 2}
+
+
+def test_a_table_without_a_column_that_may_be_null_is_checked_all_the_same() -> None:
+    rows = raw_table("visits", [event("visits", "2020-01-01T10:00")]).drop_columns(["minutes"])
+    found = check({"patients": raw_table("patients", [patient()]), "visits": rows})
+    assert found.counts() == {}
+    assert found.history["visits"]["minutes"].to_pylist() == [None]

@@ -17,7 +17,7 @@ from records.check import check
 from records.clock import days, end_of_day, microseconds, start_of_day
 from records.history import is_sorted
 from records.schema import EVENTS, TABLES, Appointments, Vouchers
-from records.simulate import CHUNK, SURVEY, TRUTH, Simulated, simulate
+from records.simulate import CHUNK, SURVEY, TRUTH, Simulated, TruthFile, simulate
 from records.simulate.coding import ENDED, LOCAL_CODES
 from records.simulate.interview import QUESTIONS
 from records.simulate.window import is_closed
@@ -364,3 +364,17 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, capsys
         main(["simulate", "--out", str(tmp_path), "--patients", "10"])
     assert "holds something other than a history" in capsys.readouterr().err
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_truth_that_is_not_finished_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), TruthFile(tmp_path / "truth.parquet"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "records").write_text("a letter", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["simulate", "--out", str(tmp_path / "records"), "--patients", "10"])
+    assert "is a file; give a folder to write to" in capsys.readouterr().err
+    assert (tmp_path / "records").read_text(encoding="utf-8") == "a letter"

@@ -84,3 +84,21 @@ def test_the_command_line_shows_what_was_asked(
     shown = capsys.readouterr().out
     assert "Hetki: 1.11.2026 23.59" in shown
     assert "As of: 2026-11-01 23:59" in shown
+
+
+def test_special_needs_are_said(api: Asker) -> None:
+    question = posted()
+    question["patient"]["special_needs"] = True
+    answer = client.ask("http://test", question, over(api))
+    assert "Care needs special arrangements." in client.render(answer, "en")
+    assert "special arrangements" not in client.render(answer | {"special_needs": False}, "en")
+
+
+def test_what_is_not_tarve_is_recognised_by_its_refusal(capsys: pytest.CaptureFixture[str]) -> None:
+    other = httpx.MockTransport(lambda _: httpx.Response(418, json=["a teapot"]))
+    with pytest.raises(client.AskError, match=r"the service refused with status 418$"):
+        client.ask("http://test", {}, other)
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with pytest.raises(client.AskError, match="is not Tarve"):
+        client.ask("http://test", {}, page)
+    assert capsys.readouterr().out == ""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from records import store
 from serving import api as api_module
+from serving.api import create_app
+from serving.release import Release
 from serving.wire import MOST_BYTES, MOST_ROWS
-from tests.serving.asker import Asker, posted
+from tests.rows import event, history, patient
+from tests.serving.asker import NOW, Asker, posted
 
 SENTINEL = "Zq7Sentinel"
 
@@ -197,3 +203,32 @@ def test_an_unforeseen_error_says_only_its_type_and_a_request_id(
     assert "ZeroDivisionError at test_refusals.py:" in record.getMessage()
     assert record.exc_info is None
     assert SENTINEL not in caplog.text + given.text
+
+
+def test_a_day_that_is_in_no_calendar_is_refused(api: Asker) -> None:
+    question = posted()
+    question["patient"]["birth_date"] = "1971-02-30"
+    assert api.faults(question) == [{"where": "patient.birth_date", "what": "is not an ISO 8601 date"}]
+
+
+def test_a_stored_patient_whose_row_cannot_be_used_is_said_so(release: Release, tmp_path: Path) -> None:
+    store.write(
+        history(patient("x", sex="SECRET"), visits=[event("visits", "2020-01-01", patient="x")]), tmp_path / "r"
+    )
+    odd = Asker(create_app(release, tmp_path / "r", lambda: NOW))
+    what = "the stored row of the patient cannot be used: sex is not an allowed value"
+    assert odd.faults({"patient_id": "x"}) == [{"where": "patient_id", "what": what}]
+
+
+def test_starting_and_stopping_pass_the_watch_and_the_size_limit(release: Release) -> None:
+    app, sent = create_app(release, None, lambda: NOW), []
+    asked = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(asked)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
 from serving import examples
-from serving.release import RELEASE_FILE, Release, ReleaseError
+from serving.release import RELEASE_FILE, Release, ReleaseError, pull
 from tests.serving.asker import KNOWN, posted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,3 +183,22 @@ def wait_until_ready(client: httpx.Client, server: subprocess.Popen[bytes]) -> N
             pass
         time.sleep(0.5)
     pytest.fail("the service was not ready in two minutes")
+
+
+def test_a_registry_that_fails_or_holds_another_model_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    class Registry:
+        def get_model_version_by_alias(self, name: str, alias: str) -> Any:
+            if alias == "broken":
+                raise mlflow.MlflowException("the disk said: SECRET")
+            return SimpleNamespace(version="7", run_id="run")
+
+    monkeypatch.setattr(mlflow, "MlflowClient", Registry)
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", lambda *_, **__: str(tmp_path))
+    with pytest.raises(ReleaseError, match=r"the MLflow registry cannot be read \(INTERNAL_ERROR\)"):
+        pull("tarve-need", "broken")
+    with pytest.raises(ReleaseError, match="version 7 has no artifacts/need: it is no need model of Tarve"):
+        pull("tarve-need", "champion")
