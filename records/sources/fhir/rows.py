@@ -101,8 +101,11 @@ class Reader:
     def read(self, resource: Mapping[str, Any]) -> tuple[str, Rows]:
         """The table that a resource belongs to and its rows there, none when it is left out (and counted)."""
         kind = resource.get("resourceType")
-        table, view, make = KINDS.get(kind, KINDS[""]) if isinstance(kind, str) else KINDS[""]
-        outcome = make(self, view.seen(resource)) if view else "resource type not used"
+        if not isinstance(kind, str) or kind not in KINDS:
+            self.left_out[_type_name(kind), "resource type not used"] += 1
+            return "", []
+        table, view, make = KINDS[kind]
+        outcome = make(self, view.seen(resource))
         if not isinstance(outcome, str):
             return table, outcome
         self.left_out[_type_name(kind), outcome] += 1
@@ -236,10 +239,6 @@ class Reader:
             for state, when in states
         ]  # fmt: skip
 
-    def unused(self, _: Sequence[Seen]) -> Outcome:
-        """Resources that the schema has no place for."""
-        return "resource type not used"
-
     def _event(self, kind: str, seen: Seen, when: datetime | None, recorded: datetime | None) -> dict[str, Any]:
         """The columns that every event has; the earlier of the two times is when it happened."""
         when = min(when, recorded) if when and recorded else when or recorded
@@ -265,14 +264,13 @@ class Reader:
         return tooth, surfaces
 
 
-KINDS: dict[str, tuple[str, View | None, Callable[[Reader, Sequence[Seen]], Outcome]]] = {
+KINDS: dict[str, tuple[str, View, Callable[[Reader, Sequence[Seen]], Outcome]]] = {
     "Patient": ("patients", load("patient"), Reader.patient),
     "Encounter": ("visits", load("encounter"), Reader.encounter),
     "Procedure": ("procedures", load("procedure"), Reader.procedure),
     "Condition": ("diagnoses", load("condition"), Reader.condition),
     "Observation": ("findings", load("observation"), Reader.observation),
     "Appointment": ("appointments", load("appointment"), Reader.appointment),
-    "": ("", None, Reader.unused),
 }
 """Resource type -> table, view and the method that makes the rows."""
 

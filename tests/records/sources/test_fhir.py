@@ -463,3 +463,18 @@ def test_no_resource_fails_and_none_is_lost(some: list[Any]) -> None:
     checked = check({name: table for name, table in batch.tables.items() if name in TABLES})
     kept = Counter(checked.history.rows()) + Counter({name: odd.num_rows for name, odd in checked.set_aside.items()})
     assert kept == Counter({name: table.num_rows for name, table in batch.tables.items() if name in TABLES})
+
+
+def test_a_diagnosis_of_another_field_is_left_out_unless_all_is_dental() -> None:
+    icd10 = "http://hl7.org/fhir/sid/icd-10"
+    fever = resource(
+        "Condition", "c", code=concept(icd10, "J06.9"), subject=to("Patient/p"), onsetDateTime="2020-10-09"
+    )
+    assert from_resources([fever]).left_out == {("Condition", "not dental"): 1}
+    assert from_resources([fever], all_dental=True).tables["diagnoses"]["code"].to_pylist() == ["J069"]
+
+
+def test_resource_types_that_the_schema_has_no_place_for_are_counted() -> None:
+    found = from_resources([resource("Medication", "m"), resource("Device", "d"), {"resourceType": 7}])
+    assert sum(found.left_out.values()) == 3
+    assert {reason for _, reason in found.left_out} == {"resource type not used"}
