@@ -47,6 +47,9 @@ benchmark-real: .venv/installed  ## Real public data: DATA=folder [TEST=folder] 
 benchmark-fhir: .venv/installed  ## Speed of reading FHIR against the bare parse: [DATA=folder]
 	@$(RUN) -m benchmarks.fhir $(if $(DATA),--data "$(DATA)")
 
+benchmark-imports: .venv/installed  ## Speed of importing AvoHilmo against the bare parse
+	@$(RUN) -m benchmarks.imports
+
 fidelity: .venv/installed  ## Hold the simulated population against published figures; rewrites docs/fidelity.*
 	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.fidelity
 
@@ -57,4 +60,4 @@ lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashe
 clean:  ## Remove what the demo made: records, models, runs
 	@rm -rf var mlruns mlartifacts mlflow.db
 
-.PHONY: help setup demo test nightly lint benchmark-real benchmark-fhir fidelity lock clean
+.PHONY: help setup demo test nightly lint benchmark-real benchmark-fhir benchmark-imports fidelity lock clean

@@ -197,7 +197,7 @@ def _explain(url: str) -> None:
 
 
 def _find(url: str) -> dict[str, dict[str, Any]]:
-    """The first answer of each wanted kind."""
+    """The first clear answer of each wanted kind: the suggested segment is also the most likely one."""
     ids = pq.read_table(RECORDS / "patients.parquet", columns=["patient_id"])["patient_id"].to_pylist()
     found: dict[str, dict[str, Any]] = {}
     with httpx.Client(base_url=url, timeout=30) as client:
@@ -206,7 +206,10 @@ def _find(url: str) -> dict[str, dict[str, Any]]:
             if not reply.is_success:
                 raise DemoError(f"the service answered {reply.status_code} about a patient of its own records")
             answer = reply.json()
-            found.setdefault(answer["segment"]["name"] if answer["segment"] else answer["status"], answer)
+            if answer["segment"] is None:
+                found.setdefault(answer["status"], answer)
+            elif answer["segment"]["name"] == max(answer["probabilities"], key=answer["probabilities"].get):
+                found.setdefault(answer["segment"]["name"], answer)
             if set(WANTED) <= set(found):
                 break
     return found

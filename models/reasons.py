@@ -2,7 +2,8 @@
 
 A reason is a group of features that a clinician calls one thing. Its weight is the sum of the features'
 contributions to one margin, in log-odds; all groups and the base add up to the margin. The sentence names the
-feature of the group that weighed most in the group's direction, with the patient's own number.
+feature of the group that weighed most in the group's direction, with the patient's own number; one that is recorded
+rather than one that is not.
 """
 
 from __future__ import annotations
@@ -104,10 +105,17 @@ def reasons(catalogue: Catalogue, values: Floats, contributions: Floats, most: i
 
 def _reason(catalogue: Catalogue, group: str, weight: float, values: Floats, contributions: Floats) -> Reason:
     members = [at for at, feature in enumerate(catalogue) if feature.about == group]
-    named = max(members, key=lambda at: contributions[at] * np.sign(weight))
+    named = _named(members, values, contributions * np.sign(weight))
     feature = catalogue.features[named]
     texts = {language: _sentence(feature, float(values[named]), weight, language) for language in LANGUAGES}
     return Reason(group, weight, feature.name, feature.family.modifiable, Label(**texts))
+
+
+def _named(members: list[int], values: Floats, pushes: Floats) -> int:
+    """The member that pushed most; one with a value rather than one without, unless it pushed less than half."""
+    strongest = max(members, key=lambda at: pushes[at])
+    recorded = [at for at in members if not np.isnan(values[at]) and pushes[at] >= pushes[strongest] / 2]
+    return max(recorded, key=lambda at: pushes[at], default=strongest)
 
 
 def _sentence(feature: Feature, value: float, weight: float, language: Language) -> str:

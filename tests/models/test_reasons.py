@@ -43,6 +43,14 @@ def test_a_sentence_names_the_feature_that_weighed_most_in_the_groups_direction(
     assert found.text.en == "Share in 24 months: 25% – raises the estimated need for care."  # noqa: RUF001
 
 
+def test_a_recorded_value_is_named_rather_than_a_missing_one_unless_it_hardly_matters() -> None:
+    values = np.array([np.nan, 90.0, 0.0, 0.0, 0.0, 0.0])
+    close = reasons(CATALOGUE, values, np.array([0.5, 0.3, 0.0, 0.0, 0.0, 0.0]))
+    assert [reason.feature for reason in close] == ["minutes"]
+    far = reasons(CATALOGUE, values, np.array([0.5, 0.2, 0.0, 0.0, 0.0, 0.0]))
+    assert [reason.feature for reason in far] == ["visits_m24"]
+
+
 @pytest.mark.parametrize(
     ("feature", "value", "fi", "en"),
     [
