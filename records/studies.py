@@ -150,7 +150,7 @@ def read_nhanes(folder: Path) -> NhanesStudy:
         raise StudyError(f"{folder} holds no {NHANES_FILES}")
     rows = pd.concat([_frame(path, ["SEQN", "CYCLE", "RIDAGEYR", "OHAREC"]) for path in paths], ignore_index=True)
     rows = rows.assign(patient_id=_names(rows["SEQN"])).drop_duplicates("patient_id").sort_values("patient_id")
-    cycle = rows["CYCLE"].astype(int)
+    cycle = _first_year(rows["CYCLE"])
     asked = {name: _answered(rows, name) for name in sorted(map(str, rows)) if _is_answer(name)}
     when = [end_of_day(date(year, 12, 31)) for year in cycle]
     history = History.of(
@@ -163,6 +163,14 @@ def read_nhanes(folder: Path) -> NhanesStudy:
         {"patient_id": rows["patient_id"], "cycle": cycle, "recommendation": _numbers(rows, "OHAREC")}
     )
     return NhanesStudy(history, recommended[recommended["recommendation"].isin([1, 2, 3, 4])].reset_index(drop=True))
+
+
+def _first_year(cycles: pd.Series) -> pd.Series:
+    """The first year of each cycle, whether it is written 2017, 2017.0 or 2017-2018."""
+    year = pd.to_numeric(cycles.astype(str).str[:4], errors="coerce")
+    if year.isna().any():
+        raise StudyError(f"{int(year.isna().sum())} rows of NHANES have no cycle that begins with a year")
+    return year.astype(int)
 
 
 def _is_answer(name: str) -> bool:

@@ -82,6 +82,18 @@ def test_several_nhanes_files_are_read_together_although_their_columns_differ(tm
     assert (study.history["answers"].to_pandas()["question"] == "OHQ030").sum() == 80
 
 
+@pytest.mark.parametrize("written", [2017, 2017.0, "2017", "2017-2018"])
+def test_a_cycle_is_named_by_its_first_year(tmp_path: Path, written: object) -> None:
+    nhanes_rows().assign(CYCLE=written).to_parquet(tmp_path / "nhanes_oral_x.parquet")
+    assert set(read_nhanes(tmp_path).recommended["cycle"]) == {2017}
+
+
+def test_a_cycle_without_a_year_is_refused(tmp_path: Path) -> None:
+    nhanes_rows().assign(CYCLE="J").to_parquet(tmp_path / "nhanes_oral_x.parquet")
+    with pytest.raises(StudyError, match="120 rows of NHANES have no cycle that begins with a year"):
+        read_nhanes(tmp_path)
+
+
 def test_both_are_histories_of_the_schema(tmp_path: Path) -> None:
     rand_rows().to_parquet(tmp_path / "rand_hie_person_year.parquet")
     nhanes_rows().to_parquet(tmp_path / "nhanes_oral_2011_2016.parquet")
