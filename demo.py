@@ -243,5 +243,6 @@ def _wait(*servers: Server) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # also where a shell has started the demo in the background
+        signal.signal(sign, signal.default_int_handler)
     sys.exit(main())
