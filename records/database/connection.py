@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
@@ -13,6 +15,9 @@ from records.database.errors import DatabaseError
 
 BUSY_MILLISECONDS = 10_000
 """How long a writer of SQLite waits for another one."""
+
+BUSY_PAUSE_SECONDS = 0.01
+"""How long it waits before it tries again to set a file to WAL."""
 
 CONNECT_SECONDS = 10
 """How long a PostgreSQL server may take to answer."""
@@ -108,7 +113,8 @@ def _reason(error: DBAPIError, url: str) -> str:
 def _sqlite(url: URL, *, read_only: bool, foreign_keys: bool) -> Engine:
     made = create_engine(url, hide_parameters=True)
     pragmas = [f"busy_timeout = {BUSY_MILLISECONDS}", f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
-    pragmas.append("query_only = ON" if read_only else "journal_mode = WAL")
+    if read_only:
+        pragmas.append("query_only = ON")
 
     @event.listens_for(made, "connect")
     def set_up(connection: SQLiteConnection, _record: object) -> None:
@@ -116,12 +122,28 @@ def _sqlite(url: URL, *, read_only: bool, foreign_keys: bool) -> Engine:
         connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
+        if not read_only:
+            _set_wal(connection)
 
     @event.listens_for(made, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
     return made
+
+
+def _set_wal(connection: SQLiteConnection) -> None:
+    """Set a file to WAL, waiting for others who do so too: SQLite's own busy timeout does not cover that switch."""
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _postgresql(url: URL, *, read_only: bool) -> Engine:

@@ -106,6 +106,14 @@ def test_migrating_twice_changes_nothing(url: str) -> None:
     assert look(url, everything) == before
 
 
+def test_many_may_make_a_new_file_at_once_however_often(tmp_path: Path) -> None:
+    for attempt in range(8):
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(migrate, f"sqlite:///{tmp_path}/{attempt}.db") for _ in range(8)]:
+                done.result()
+    assert len(list(tmp_path.glob("*.db"))) == 8
+
+
 def test_many_may_open_a_new_database_at_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(migrate, url) for _ in range(4)]:
