@@ -65,10 +65,6 @@ class History:
         """Number of rows by table."""
         return {name: table.num_rows for name, table in self.tables.items()}
 
-    def has_events(self) -> bool:
-        """Whether anything is recorded beyond who the patients are."""
-        return any(table.num_rows for name, table in self.tables.items() if name != "patients")
-
 
 def raw_table(name: str, rows: Iterable[Mapping[str, object]]) -> pa.Table:
     """Plain rows as an Arrow table of the schema's types, unchecked and unsorted."""

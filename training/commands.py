@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import mlflow
@@ -16,7 +17,8 @@ from tqdm import tqdm
 
 from features.dental import DENTAL
 from models.estimators import Boosted, PointsRule
-from models.segments import SegmentTable, read_tables
+from models.segments import SegmentTable, read_tables, table_on
+from records.clock import HELSINKI
 from training import compare, examples, tracking
 from training.cohort import CohortDefinition
 from training.gate import Evaluation, Policy, Verdict, judge
@@ -31,7 +33,7 @@ class CommandError(ValueError):
 
 def features(options: argparse.Namespace) -> int:
     """Find the cohort and compute its features."""
-    table = read_tables()[-1]
+    table = _table_on(examples.last_recorded(options.records))
     rows = examples.derive(options.records, DENTAL, CohortDefinition(horizon_days=table.horizon_days))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     staged = options.out.with_name(options.out.name + ".part")
@@ -45,7 +47,8 @@ def features(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Fit the rule, the logistic model and LightGBM; measure them side by side; register LightGBM as challenger."""
-    found, table = examples.read(options.examples), read_tables()[-1]
+    found = examples.read(options.examples)
+    table = _table_on(found.latest())
     _same_catalogue(found)
     parts = compare.split(found, compare.SplitDefinition(), table.horizon_days)
     with tracking.run("train") as active:
@@ -73,7 +76,8 @@ def train(options: argparse.Namespace) -> int:
 def promote(options: argparse.Namespace) -> int:
     """Judge the challenger against the rule and the champion on the same test rows; move the alias if it passes."""
     policy = Policy.read(options.policy)
-    found, table = examples.read(options.examples), read_tables()[-1]
+    found = examples.read(options.examples)
+    table = _table_on(found.latest())
     _same_catalogue(found)
     version = tracking.version_of(tracking.CHALLENGER)
     if version is None:
@@ -91,6 +95,11 @@ def promote(options: argparse.Namespace) -> int:
         tracking.log_texts({"verdict.txt": f"{verdict.text()}\n{measured}\n", "policy.toml": policy_text})
     print(f"{tracking.NAME} version {version}: {verdict.text()}\n({measured})")
     return _act(verdict, version)
+
+
+def _table_on(moment: datetime) -> SegmentTable:
+    """The segments that hold on the Helsinki day of a moment: a table for later years must not cut earlier needs."""
+    return table_on(read_tables(), moment.astimezone(HELSINKI).date())
 
 
 def _act(verdict: Verdict, version: str) -> int:

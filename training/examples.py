@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,16 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.as_of)
+
+    def latest(self) -> datetime:
+        """The latest moment, in UTC.
+
+        Raises:
+            ExamplesError: there are no rows.
+        """
+        if not len(self):
+            raise ExamplesError("there are no examples: no booking contact was kept")
+        return datetime.fromtimestamp(int(self.as_of.max()) / 1e6, UTC)
 
     def take(self, rows: NDArray[np.bool_]) -> Examples:
         """The rows where `rows` is true."""

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.need import NeedModel
+from models.segments import read_tables
 from records import store
 from records.simulate import simulate
 from tests.rows import history, patient
-from training import tracking
+from training import commands, tracking
 from training.__main__ import main
 from training.examples import ExamplesError, last_recorded, read
 
@@ -96,6 +97,24 @@ def test_examples_hold_what_the_catalogue_says(folder: Path) -> None:
     assert found.x.shape == (len(found), len(found.names))
     assert found.attrition["kept"] == len(found)
     assert (found.visits.sum(1) > 0).all()
+
+
+def test_segments_are_those_that_hold_at_the_data_and_not_a_later_table(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = read_tables()[-1]
+    later = replace(now, valid_from=date(2999, 1, 1), segments=now.segments[:2])
+    monkeypatch.setattr(commands, "read_tables", lambda: [now, later])
+    assert promote(folder, "anything.toml") == 0
+    monkeypatch.setattr(commands, "read_tables", lambda: [later])
+    assert promote(folder, "anything.toml") == 1
+    assert "no table of segments holds on 20" in capsys.readouterr().err
+
+
+def test_no_examples_are_said_to_be_none(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pq.write_table(pq.read_table(folder / "examples.parquet").slice(0, 0), tmp_path / "none.parquet")
+    assert main(["train", "--examples", str(tmp_path / "none.parquet")]) == 1
+    assert "no booking contact was kept" in capsys.readouterr().err
 
 
 def test_a_missing_or_foreign_file_is_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
