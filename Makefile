@@ -1,9 +1,13 @@
-# What a newcomer types. Everything is set up in .venv on first use; nothing else on the machine is changed.
+# What a newcomer types. Everything is set up in .venv on first use; the tests add Java and Chromium through apt
+# where these are missing and apt may be used.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 3000
 MLFLOW_PORT ?= 5000
 RUN := .venv/bin/python
+LOCK := $(RUN) -m uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --quiet \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r
 
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
@@ -18,44 +22,50 @@ help:  ## Say what can be done
 	@test -n "$(PYTHON)" || { echo "Tarve needs Python 3.11: no python3.11 and no python3 is on the PATH."; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Tarve needs Python 3.11; $(PYTHON) is another version. Name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv: about 180 packages, a minute or two"
+	@echo "Setting up .venv: about 150 packages, a minute or two"
 	@"$(PYTHON)" -m venv --clear .venv
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@$(INSTALL) requirements.lock
 	@touch $@
 
-setup: .venv/installed  ## Make the virtual environment and install the locked dependencies
+.venv/tools: .venv/installed requirements-dev.lock
+	@echo "Adding what tests and benchmarks need to .venv: about 80 packages, another minute or two"
+	@$(INSTALL) requirements-dev.lock
+	@sh tests/provide.sh
+	@touch $@
+
+setup: .venv/tools  ## Make the virtual environment and install the locked dependencies, with those of the tests
 
 demo: .venv/installed  ## From a simulated population to served, explained assessments (CHECK=1: check and stop)
 	@$(RUN) demo.py --port $(PORT) --mlflow-port $(MLFLOW_PORT) $(if $(CHECK),--check)
 
-test: .venv/installed lint  ## Lint, types, import contract, all tests with coverage
+test: lint  ## Lint, types, import contract, all tests with coverage
 	@$(RUN) -m pytest
 
-nightly: .venv/installed  ## The long suites
+nightly: .venv/tools  ## The long suites
 	@HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -m "nightly or not nightly"
 
-lint: .venv/installed  ## Style, types and the import contract
+lint: .venv/tools  ## Style, types and the import contract
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@.venv/bin/lint-imports
 
-benchmark-real: .venv/installed  ## Real public data: DATA=folder [TEST=folder] [JSON=file]
+benchmark-real: .venv/tools  ## Real public data: DATA=folder [TEST=folder] [JSON=file]
 	@test -n "$(DATA)" || { echo "Name the folder of the public files: make benchmark-real DATA=FOLDER [TEST=FOLDER] [JSON=FILE]"; exit 2; }
 	@$(RUN) -m benchmarks.real --data "$(DATA)" $(if $(TEST),--test "$(TEST)") $(if $(JSON),--json "$(JSON)")
 
-benchmark-fhir: .venv/installed  ## Speed of reading FHIR against the bare parse: [DATA=folder]
+benchmark-fhir: .venv/tools  ## Speed of reading FHIR against the bare parse: [DATA=folder]
 	@$(RUN) -m benchmarks.fhir $(if $(DATA),--data "$(DATA)")
 
-benchmark-imports: .venv/installed  ## Speed of importing AvoHilmo against the bare parse
+benchmark-imports: .venv/tools  ## Speed of importing AvoHilmo against the bare parse
 	@$(RUN) -m benchmarks.imports
 
-fidelity: .venv/installed  ## Hold the simulated population against published figures; rewrites docs/fidelity.*
+fidelity: .venv/tools  ## Hold the simulated population against published figures; rewrites docs/fidelity.*
 	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.fidelity
 
-lock: .venv/installed  ## Resolve the dependencies anew and lock them with hashes
-	@$(RUN) -m uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade \
-		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet -o requirements.lock
+lock: .venv/tools  ## Resolve the dependencies anew and lock them with hashes
+	@$(LOCK) --extra dev --upgrade -o requirements-dev.lock
+	@$(LOCK) --constraint requirements-dev.lock -o requirements.lock
 
 clean:  ## Remove what the demo made: records, models, runs
 	@rm -rf var mlruns mlartifacts mlflow.db
