@@ -1,4 +1,4 @@
-"""A SQLite file and a real PostgreSQL server, each test with a database of its own."""
+"""A SQLite file and a real PostgreSQL server, each test with a database of its own: fixtures for all tests."""
 
 from __future__ import annotations
 
