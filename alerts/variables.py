@@ -15,14 +15,16 @@ KINDS: dict[str, str] = {
     "activated_on": DAY,
     "ended_on": DAY,
     "last_visit_on": DAY,
+    "counted_from": DAY,  # the last visit, or the activation while there is none
     "valid_until": DAY,
     "breached_on": DAY,  # first day on which the limit was exceeded, or on which the message was due
     "limit_days": NUMBER,
-    "late_days": NUMBER,  # whole days over the limit, once that is known
+    "late_days": NUMBER,  # whole days over the limit
 }
-"""Every variable and its kind. An alert carries those that its rule knows; `OF_DEFINITION` come from the definition."""
+"""Every variable and its kind. An alert carries `breached_on` and those of its rule."""
 
 OF_DEFINITION = ("voucher", "survey_url")
+"""Those that come from the voucher definition instead."""
 
 
 def written(variables: str, language: str) -> dict[str, str]:
