@@ -33,7 +33,6 @@ ALERTS = pa.schema(
         pa.field("definition_id", pa.string(), nullable=False),
         pa.field("breached_on", pa.date32(), nullable=False),
         pa.field("variables", pa.string(), nullable=False),
-        pa.field("occurrence", pa.int32(), nullable=False),
         pa.field("found_at", INSTANT, nullable=False),
         pa.field("state", pa.string(), nullable=False),
         pa.field("ended_at", INSTANT),
@@ -49,7 +48,23 @@ ALERTS = pa.schema(
 - `provider_id`: null while the voucher has no provider.
 - `breached_on`: the first day (Europe/Helsinki) on which it was so.
 - `variables`: a JSON object of what the texts may name, see `alerts.variables`.
+- `ended_at`: the event that ended it; for `withdrawn`, the moment at which that was found.
+"""
+
+DUE = pa.schema(
+    [
+        *(ALERTS.field(name) for name in ("alert_id", "rule", "subject", "voucher_id", "patient_id", "provider_id")),
+        *(ALERTS.field(name) for name in ("definition_id", "breached_on", "variables")),
+        pa.field("recipient", pa.string(), nullable=False),
+        pa.field("occurrence", pa.int32(), nullable=False),
+    ]
+)
+"""One row is one message that an open alert asks for: what a run hands to the outbox.
+
+- `recipient`: who gets it; a provider only if the voucher has one.
 - `occurrence`: 0 for the first message, 1 for the first reminder and so on, as the definition's cycle has it. A
   reminder that was missed is not made up for: only the latest one is due.
-- `ended_at`: the event that ended it; for `withdrawn`, the moment at which that was found.
+
+The same message may be asked for again, when an alert was withdrawn and came back: one that was sent or refused stays
+so, one that was withdrawn unsent is queued again.
 """

@@ -86,7 +86,6 @@ alerts = Table(
     _of("definition_id", "voucher_definitions.definition_id"),
     _needed("breached_on", Date()),
     _needed("variables"),
-    _needed("occurrence", Integer()),
     _needed("found_at", Instant()),
     _needed("state"),
     _optional("ended_at", Instant()),

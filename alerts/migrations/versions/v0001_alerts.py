@@ -74,7 +74,6 @@ def _create_alerts() -> None:
         _needed("definition_id"),
         _needed("breached_on", sa.Date()),
         _needed("variables"),
-        _needed("occurrence", sa.Integer()),
         _needed("found_at", INSTANT),
         _needed("state"),
         _optional("ended_at", INSTANT),
