@@ -60,7 +60,7 @@ class Counts:
         columns: names of the columns, in order; the columns divide what is counted.
         cells: by row and column.
         ordered: whether only neighbouring rows may be counted together (months).
-        kept: columns that are counted together with others last of all.
+        kept: columns that stand alone if any way allows it, whatever else is counted together.
     """
 
     rows: Sequence[str]
@@ -92,11 +92,15 @@ class Published:
 def publish(counts: Counts) -> Published:
     """The finest table that may be shown.
 
-    Columns are counted together rarest first; of all the ways, the one with the most numbers is taken, and of these the
-    one with the most columns.
+    Columns are counted together rarest first. Of all the ways, one in which the kept columns stand alone is taken, of
+    these the one with the most numbers, and of these the one with the most columns.
     """
-    ways = [_by_rows(counts, columns) for columns in _column_groups(counts)]
-    return max(ways, key=lambda way: (len(way.rows) * len(way.columns), len(way.columns)))
+
+    def finer(way: Published) -> tuple[int, int, int]:
+        alone = sum((column,) in way.columns for column in counts.kept) if way.rows else 0
+        return alone, len(way.rows) * len(way.columns), len(way.columns)
+
+    return max((_by_rows(counts, columns) for columns in _column_groups(counts)), key=finer)
 
 
 def _column_groups(counts: Counts) -> list[Groups]:
@@ -104,10 +108,10 @@ def _column_groups(counts: Counts) -> list[Groups]:
     totals = {column: counts.sum(counts.rows, [column]) for column in counts.columns}
     occurring = [column for column in counts.columns if totals[column].count]
     rarest_first = sorted(occurring, key=lambda column: (column in counts.kept, totals[column].count))
-    ways = [tuple((column,) for column in counts.columns)]
+    ways: list[Groups] = [tuple((column,) for column in counts.columns)]
     for size in range(2, len(rarest_first) + 1):
         together = {*rarest_first[:size]}
-        alone = [(column,) for column in counts.columns if column not in together]
+        alone: Groups = tuple((column,) for column in counts.columns if column not in together)
         ways.append((*alone, tuple(column for column in counts.columns if column in together)))
     return ways
 
@@ -125,21 +129,39 @@ def _safe(counts: Counts, rows: Sequence[str], columns: Groups) -> bool:
 
 
 def _neighbours(counts: Counts, columns: Groups) -> Groups:
-    """The most groups of neighbouring rows that are all safe: the best cut before each row, then back from the end."""
+    """The most groups of neighbouring rows that are all safe: the best cuts before each row, then back from the end."""
     best: dict[int, tuple[int, ...]] = {0: (0,)}
+    starts = _safe_starts(counts, columns)
     for end in range(1, len(counts.rows) + 1):
-        cuts = [best[start] for start in best if _safe(counts, counts.rows[start:end], columns)]
+        cuts = [best[start] for start in starts[end] if start in best]
         if cuts:
             best[end] = (*max(cuts, key=len), end)
     return tuple(tuple(counts.rows[start:end]) for start, end in pairwise(best[len(counts.rows)]))
 
 
+def _safe_starts(counts: Counts, columns: Groups) -> dict[int, list[int]]:
+    """For each end, where safe groups of rows that end before it can start."""
+    found: dict[int, list[int]] = {end: [] for end in range(len(counts.rows) + 1)}
+    rows = [[counts.sum([row], column) for column in columns] for row in counts.rows]
+    for start in range(len(rows)):
+        together = [EMPTY] * len(columns)
+        for end in range(start, len(rows)):
+            together = [one + more for one, more in zip(together, rows[end], strict=True)]
+            if all(cell.safe for cell in together):
+                found[end + 1].append(start)
+    return found
+
+
 def _with_the_rest(counts: Counts, columns: Groups) -> Groups:
-    """Rows that are safe alone, and the rest together; the smallest of the former join it until it is safe too."""
-    alone = [row for row in counts.rows if _safe(counts, [row], columns)]
+    """Rows that are safe alone, and the rest together; the smallest others that help join it until it is safe too."""
+    alone = sorted(
+        (row for row in counts.rows if _safe(counts, [row], columns)),
+        key=lambda row: counts.sum([row], counts.columns).count,
+    )
     rest = [row for row in counts.rows if row not in alone]
-    smallest_first = sorted(alone, key=lambda row: counts.sum([row], counts.columns).count)
     while not _safe(counts, rest, columns):
-        rest.append(smallest_first.pop(0))
-    shown = [(row,) for row in counts.rows if row not in rest]
-    return (*shown, tuple(row for row in counts.rows if row in rest)) if rest else tuple(shown)
+        helps = next((row for row in alone if _safe(counts, [*rest, row], columns)), alone[0])
+        alone.remove(helps)
+        rest.append(helps)
+    shown: Groups = tuple((row,) for row in counts.rows if row not in rest)
+    return (*shown, tuple(row for row in counts.rows if row in rest)) if rest else shown
