@@ -153,6 +153,7 @@ messages_outbox = Table(
     _optional("gateway_id"),
     _needed("created_at", Instant()),
     _needed("updated_at", Instant()),
+    _optional("parts", Integer()),  # how many text messages it took
     UniqueConstraint("idempotency_key", name="uq_messages_outbox_idempotency_key"),
     _one_of("recipient", RECIPIENTS),
     _one_of("channel", CHANNELS),
@@ -175,6 +176,27 @@ message_receipts = Table(
     Index(None, "message_id"),
 )
 """One row is what the gateway said about one message."""
+
+portal_messages = Table(
+    "portal_messages",
+    METADATA,
+    Column("message_id", TEXT, ForeignKey("messages_outbox.message_id"), primary_key=True),
+    _needed("provider_id"),
+    _needed("put_at", Instant()),
+    _optional("read_at", Instant()),
+    Index(None, "provider_id", "put_at"),
+)
+"""One row is one message in the portal of one provider; its text is made when the provider reads it."""
+
+phone_numbers = Table(
+    "phone_numbers",
+    METADATA,
+    Column("patient_id", TEXT, primary_key=True),
+    Column("number", TEXT, primary_key=True),
+    CheckConstraint("number LIKE '+%'", name="number_international"),
+)
+"""One row is one telephone number (E.164) of one person. No part of the record history: it refers to nothing and may
+stand in a database of its own, which only sending reads."""
 
 alert_runs = Table(
     "alert_runs",
