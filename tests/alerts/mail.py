@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -41,14 +42,18 @@ class Definition:
         }
     )
 
-    def text(self, subject: str, recipient: str, language: str) -> str:
+    def template(self, subject: str, recipient: str, language: str) -> str:
         return self.texts[language]
 
-    def variables(self, language: str) -> dict[str, str]:
-        return {}
+    def values(self, language: str) -> dict[str, str]:
+        return {"voucher": "ordinary"}
 
 
 DEFINITIONS = {"ordinary-2020": Definition()}
+
+
+def seeded(seed: int = 1) -> Random:
+    return Random(seed)  # noqa: S311 - how long to wait is no secret
 
 
 def prepared(url: str) -> Engine:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
 import pytest
@@ -9,14 +8,7 @@ from sqlalchemy import Engine, update
 from alerts import tables
 from alerts.calendar import Window
 from alerts.outbox import Queued, key_of, queue, withdraw
-from tests.alerts.mail import DEFINITIONS, MINUTE, NOW, Definition, add_alerts, due, outbox, prepared, queued, told
-
-
-@pytest.fixture
-def reached(url: str) -> Iterator[Engine]:
-    made = prepared(url)
-    yield made
-    made.dispose()
+from tests.alerts.mail import DEFINITIONS, MINUTE, NOW, Definition, add_alerts, due, outbox, queued, told
 
 
 def test_a_message_waits_with_its_key_and_without_its_text(reached: Engine) -> None:
