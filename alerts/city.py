@@ -6,6 +6,7 @@ estimated that well over half of its oral vouchers were not used (2019, yle 3-10
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -32,6 +33,20 @@ _DAY = 1440 * _MINUTE
 _GRANTED, _ACTIVATED, _ENDED, _WITHDRAWN = range(4)
 
 
+@dataclass(frozen=True)
+class _Granted:
+    """Vouchers: whose each is, its place in `KINDS`, the day of the grant, the provider that will be chosen."""
+
+    person: Ints
+    kind: Ints
+    day: Ints
+    provider: Ints
+
+    @property
+    def valid_until(self) -> Ints:
+        return np.asarray(self.day + VALID_DAYS[self.kind])
+
+
 def simulate_city(
     vouchers: int, until: date, *, seed: int = 1, unactivated: float = UNACTIVATED, days: int = 540
 ) -> dict[str, pa.Table]:
@@ -53,23 +68,26 @@ def simulate_city(
     last = (until - date(1970, 1, 1)).days
     people = max(1, vouchers * 6 // 7)
     person = np.append(rng.permutation(people), rng.integers(0, people, vouchers - people))
-    kind = rng.choice(len(KINDS), vouchers, p=SHARES)
-    granted = last - np.sort(rng.integers(0, days, vouchers))[::-1]
-    activated = granted + _delay(rng, vouchers)
-    used = (rng.random(vouchers) >= unactivated) & (activated <= granted + VALID_DAYS[kind])
-    owner, day = _visit_days(rng, kind, activated, used, granted + VALID_DAYS[kind])
+    granted = _Granted(
+        person=person,
+        kind=rng.choice(len(KINDS), vouchers, p=SHARES),
+        day=last - np.sort(rng.integers(0, days, vouchers))[::-1],
+        provider=rng.integers(0, PROVIDERS, vouchers),
+    )
+    activated = granted.day + _delay(rng, vouchers)
+    used = (rng.random(vouchers) >= unactivated) & (activated <= granted.valid_until)
+    owner, day = _visit_days(rng, granted, activated, used)
     ended = _ends(rng, granted, used, owner, day)
-    provider = rng.integers(0, PROVIDERS, vouchers)
     changes = [
-        (np.arange(vouchers), np.full(vouchers, _GRANTED), granted),
+        (np.arange(vouchers), np.full(vouchers, _GRANTED), granted.day),
         (np.flatnonzero(used), np.full(used.sum(), _ACTIVATED), activated[used]),
         (np.flatnonzero(ended < 2**31), np.where(used, _ENDED, _WITHDRAWN)[ended < 2**31], ended[ended < 2**31]),
     ]
     voucher, state, when = (np.concatenate(part) for part in zip(*changes, strict=True))
     return {
         "patients": _patients(rng, people, last),
-        "vouchers": _until(_changes(rng, voucher, state, when, person, kind, granted, provider), last),
-        "visits": _until(_visits(rng, owner, day, person, provider), last),
+        "vouchers": _until(_changes(rng, granted, voucher, state, when), last),
+        "visits": _until(_visits(rng, granted, owner, day), last),
     }
 
 
@@ -80,53 +98,52 @@ def _delay(rng: Generator, many: int) -> Ints:
     return np.where(rng.random(many) < 0.85, soon, late).astype(np.int64)
 
 
-def _visit_days(rng: Generator, kind: Ints, activated: Ints, used: Flags, valid_until: Ints) -> tuple[Ints, Ints]:
+def _visit_days(rng: Generator, granted: _Granted, activated: Ints, used: Flags) -> tuple[Ints, Ints]:
     """Which voucher each visit belongs to, and its day."""
-    many = np.where(used, 1 + rng.poisson(MORE_VISITS[kind]), 0)
-    owner = np.repeat(np.arange(len(kind)), many)
+    many = np.where(used, 1 + rng.poisson(MORE_VISITS[granted.kind]), 0)
+    owner = np.repeat(np.arange(len(many)), many)
     gap = np.where(rng.random(len(owner)) < 0.07, rng.uniform(60, 160, len(owner)), rng.gamma(2, 9, len(owner)))
     gone = np.cumsum(gap.astype(np.int64) + 1)
     before = np.append(0, gone)[np.cumsum(many) - many][owner]
     day = activated[owner] + gone - before
-    in_time = day <= valid_until[owner]
+    in_time = day <= granted.valid_until[owner]
     return owner[in_time], day[in_time]
 
 
-def _ends(rng: Generator, granted: Ints, used: Flags, owner: Ints, day: Ints) -> Ints:
+def _ends(rng: Generator, granted: _Granted, used: Flags, owner: Ints, day: Ints) -> Ints:
     """The day on which each voucher is ended or withdrawn; a very late one if it never is."""
-    last_visit = np.zeros(len(granted), np.int64)
+    many = len(used)
+    last_visit = np.zeros(many, np.int64)
     np.maximum.at(last_visit, owner, day)
-    after_care = np.where((last_visit > 0) & (rng.random(len(granted)) < 0.85), last_visit + 3, 2**31)
-    given_back = np.where(rng.random(len(granted)) < 0.12, granted + rng.integers(5, 80, len(granted)), 2**31)
+    after_care = np.where((last_visit > 0) & (rng.random(many) < 0.85), last_visit + 3, 2**31)
+    given_back = np.where(rng.random(many) < 0.12, granted.day + rng.integers(5, 80, many), 2**31)
     return np.where(used, after_care, given_back)
 
 
-def _changes(
-    rng: Generator, voucher: Ints, state: Ints, when: Ints, person: Ints, kind: Ints, granted: Ints, provider: Ints
-) -> pa.Table:
+def _changes(rng: Generator, granted: _Granted, voucher: Ints, state: Ints, when: Ints) -> pa.Table:
     time, recorded = _times(rng, when)
     name = pc.binary_join_element_wise("k", _padded(voucher), "")
     columns = {
-        "patient_id": _person_ids(person[voucher]),
+        "patient_id": _person_ids(granted.person[voucher]),
         "event_id": pc.binary_join_element_wise(name, pa.array(VOUCHER_STATES).take(pa.array(state)), "-"),
         "event_time": time,
         "recorded_at": recorded,
         "source": _all("city", len(voucher)),
         "voucher_id": name,
-        "definition_id": pa.array(KINDS).take(pa.array(kind[voucher])),
+        "definition_id": pa.array(KINDS).take(pa.array(granted.kind[voucher])),
         "state": pa.array(VOUCHER_STATES).take(pa.array(state)),
-        "valid_until": as_days((granted + VALID_DAYS[kind])[voucher]),
-        "provider_id": _provider_ids(provider[voucher], missing=(state == _GRANTED) | (state == _WITHDRAWN)),
+        "valid_until": as_days(granted.valid_until[voucher]),
+        "provider_id": _provider_ids(granted.provider[voucher], missing=(state == _GRANTED) | (state == _WITHDRAWN)),
     }
     return pa.Table.from_pydict(columns, schema=TABLES["vouchers"].arrow())
 
 
-def _visits(rng: Generator, owner: Ints, day: Ints, person: Ints, provider: Ints) -> pa.Table:
+def _visits(rng: Generator, granted: _Granted, owner: Ints, day: Ints) -> pa.Table:
     time, recorded = _times(rng, day)
     many = len(owner)
     professions = pa.array(["dentist", "hygienist"]).take(pa.array((rng.random(many) < 0.2).astype(int)))
     columns = {
-        "patient_id": _person_ids(person[owner]),
+        "patient_id": _person_ids(granted.person[owner]),
         "event_id": pc.binary_join_element_wise("w", _padded(np.arange(many)), ""),
         "event_time": time,
         "recorded_at": recorded,
@@ -135,7 +152,7 @@ def _visits(rng: Generator, owner: Ints, day: Ints, person: Ints, provider: Ints
         "profession": professions,
         "urgency": _all("routine", many),
         "mode": _all("office", many),
-        "unit": _provider_ids(provider[owner], missing=np.zeros(many, bool)),
+        "unit": _provider_ids(granted.provider[owner], missing=np.zeros(many, bool)),
         "producer": _all("voucher", many),
     }
     return pa.Table.from_pydict(columns, schema=TABLES["visits"].arrow())

@@ -26,6 +26,7 @@ class Plan:
         written: alerts that are new, or differ in `CHANGING` from what is there, as `ALERTS`.
         opened: of those, the ones that are open and were not.
         closed: of those, the ones that were open and are over.
+        past: of those, the ones that are new and over.
         withdrawn: alerts that were found, and according to what is known now never were, as they are stored.
         staying: alerts that were open and still are.
     """
@@ -33,6 +34,7 @@ class Plan:
     written: pa.Table
     opened: pa.Table
     closed: pa.Table
+    past: pa.Table
     withdrawn: pa.Table
     staying: pa.Table
 
@@ -47,7 +49,7 @@ class Plan:
     def only_closing(self) -> Plan:
         """Only what ends alerts or withdraws them; what opens is left to the next run."""
         nothing = self.opened.slice(0, 0)
-        return replace(self, written=self.closed, opened=nothing, staying=nothing)
+        return replace(self, written=self.closed, opened=nothing, past=nothing, staying=nothing)
 
 
 def plan(stored: pa.Table, found: pa.Table) -> Plan:
@@ -71,6 +73,7 @@ def plan(stored: pa.Table, found: pa.Table) -> Plan:
         written=pa.concat_tables([new, known.filter(_differ(known, before))]),
         opened=pa.concat_tables([new.filter(pc.equal(new["state"], "open")), reopened]),
         closed=known.filter(pc.and_not(was_open, is_open)),
+        past=new.filter(pc.not_equal(new["state"], "open")),
         withdrawn=stored.filter(gone),
         staying=known.filter(pc.and_(was_open, is_open)),
     )

@@ -59,12 +59,14 @@ class Counts:
     Attributes:
         opened, withdrawn: alerts.
         closed: alerts, also by why.
+        past: alerts that were over when they were first found.
         messages: messages asked for, also by recipient.
     """
 
     opened: Counter[tuple[str, ...]]
     closed: Counter[tuple[str, ...]]
     withdrawn: Counter[tuple[str, ...]]
+    past: Counter[tuple[str, ...]]
     messages: Counter[tuple[str, ...]]
 
 
@@ -201,6 +203,7 @@ def _counts(changes: Plan, due: pa.Table) -> Counts:
         opened=_count(changes.opened, whose),
         closed=_count(changes.closed, [*whose, "ended_why"]),
         withdrawn=_count(changes.withdrawn, whose),
+        past=_count(changes.past, whose),
         messages=_count(due, [*whose, "recipient"]),
     )
 
