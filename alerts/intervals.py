@@ -12,7 +12,7 @@ from alerts.vouchers import Vouchers
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of activated vouchers, by voucher and time; arrays of one length.
+    """Intervals of activated vouchers, by voucher and time; arrays of one length. Visits of one day are one visit.
 
     Attributes:
         voucher: place of the voucher.
@@ -37,6 +37,6 @@ def intervals(vouchers: Vouchers) -> Intervals:
     next_visit = np.where(last, NEVER, np.append(begun[1:], NEVER)[: len(begun)])
     after_visit = np.ones(len(voucher), bool)
     after_visit[activation] = False
-    active = vouchers.activated[voucher] < NEVER
     day = np.maximum(day_of(begun), day_of(vouchers.activated)[voucher])
-    return Intervals(voucher[active], day[active], next_visit[active], after_visit[active])
+    some = (day < NEVER) & (day < day_of(next_visit))
+    return Intervals(voucher[some], day[some], next_visit[some], after_visit[some])

@@ -209,7 +209,7 @@ alert_runs = Table(
     _needed("withdrawn", Integer()),
     _needed("queued", Integer()),
 )
-"""One row is one run of the rules that changed something or was the first of its moment; `number` is their order."""
+"""One row is one run of the rules; `number` is their order."""
 
 alert_audit = Table(
     "alert_audit",

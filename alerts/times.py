@@ -28,6 +28,11 @@ def microsecond(moment: datetime) -> int:
     return int(microseconds(pa.array([moment], INSTANT))[0])
 
 
+def helsinki_day(moment: datetime) -> int:
+    """The Helsinki day of a moment (with a time zone)."""
+    return int(days(pa.array([moment], INSTANT))[0])
+
+
 def day_of(instants: Ints) -> Ints:
     """Helsinki days of instants; `NEVER` stays."""
     known = instants < NEVER

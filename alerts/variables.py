@@ -45,8 +45,9 @@ def written(variables: str, language: str) -> dict[str, str]:
 
 
 def _write(name: str, value: object, language: str) -> str:
-    return _day(date.fromisoformat(str(value)), language) if KINDS[name] == DAY else str(value)
+    return write_day(date.fromisoformat(str(value)), language) if KINDS[name] == DAY else str(value)
 
 
-def _day(day: date, language: str) -> str:
+def write_day(day: date, language: str) -> str:
+    """A day as it stands in a text."""
     return f"{day.day} {day:%B %Y}" if language == "en" else f"{day.day}.{day.month}.{day.year}"

@@ -17,7 +17,7 @@ class CycleSettings(Settings):
     """Settings of the rule.
 
     Attributes:
-        days: due so many days after the day of the event; a negative number means before.
+        days: due so many days after the day of the event; before that of `valid_until` if it is negative.
         of: the event.
         state: due only while the voucher is so: granted and not activated yet, activated, or either of them.
     """
@@ -30,6 +30,8 @@ class CycleSettings(Settings):
     def _check(self) -> Self:
         if self.of in {"activated", "last_visit"} and self.state == "granted":
             raise ValueError(f"a voucher that is not activated yet has no day of {self.of}")
+        if self.days < 0 and self.of != "valid_until":
+            raise ValueError(f"nobody knows the day of {self.of} before it; days may be negative of valid_until only")
         return self
 
 

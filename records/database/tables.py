@@ -151,6 +151,10 @@ def _rules(name: str, column: schema.Column) -> Iterator[tuple[str, str, str]]:
 DATABASE_TABLES: dict[str, Table] = {name: _table(table) for name, table in schema.TABLES.items()}
 """The SQLAlchemy table of each table of the schema, in its order: patients first, because events refer to them."""
 
+Index(
+    None, DATABASE_TABLES["vouchers"].c.voucher_id
+)  # who reports care on a voucher knows the voucher, not the patient
+
 CHECKS: dict[str, str] = {
     str(constraint.name): constraint.info["says"]
     for table in DATABASE_TABLES.values()

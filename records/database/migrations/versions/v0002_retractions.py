@@ -1,4 +1,4 @@
-"""Events that were taken back: kept as rows, part of no history any more.
+"""Events that were taken back: kept as rows, part of no history any more; and vouchers found by their id.
 
 Revision 0002, after 0001.
 """
@@ -16,7 +16,7 @@ INSTANT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql"
 
 
 def upgrade() -> None:
-    """Create the table of retractions."""
+    """Create the table of retractions, and the index."""
     op.create_table(
         "retractions",
         sa.Column("table_name", TEXT, nullable=False),
@@ -24,8 +24,10 @@ def upgrade() -> None:
         sa.Column("retracted_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("table_name", "event_id", name="pk_retractions"),
     )
+    op.create_index("ix_vouchers_voucher_id", "vouchers", ["voucher_id"])
 
 
 def downgrade() -> None:
-    """Drop it: what was taken back would be part of the histories again."""
+    """Drop them: what was taken back would be part of the histories again."""
+    op.drop_index("ix_vouchers_voucher_id", "vouchers")
     op.drop_table("retractions")
