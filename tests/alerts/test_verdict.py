@@ -76,7 +76,7 @@ def test_numbers_are_not_looked_up_for_what_does_not_go_now() -> None:
     def never() -> list[str]:
         raise AssertionError
 
-    closed, night = replace(DUE, closed_why="over"), datetime(2026, 11, 22, 22, tzinfo=UTC)
+    closed, night = replace(DUE, closed_why="over"), datetime(2026, 3, 1, 22, tzinfo=UTC)
     for due, now in ((closed, NOW), (DUE, night)):
         definition = Definition(Window())
         verdict_on_text_message(due, definition, Delivery.ONCE, client=CLIENT, numbers=never, now=now)
