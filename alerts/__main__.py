@@ -16,6 +16,7 @@ from alerts.command_line import DONE, FAILED, INCOMPLETE, REFUSED, Parser, add_d
 from alerts.defined import store_definitions
 from alerts.definitions import DefinitionError, read_definitions
 from alerts.gateways import GatewayError
+from alerts.report_command import add_report
 from alerts.run import BusyError, ClockError, Outcome, run
 from alerts.send_command import add_dead_letters, add_send
 from alerts.transactions import writing
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     add_send(commands)
     add_dead_letters(commands)
+    add_report(commands)
     return parser
 
 
