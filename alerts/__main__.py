@@ -70,7 +70,7 @@ def _add_run(commands: Any) -> None:
     one = commands.add_parser(
         "run",
         help="find what is late, once",
-        description="Find what is late, and queue and withdraw messages. Running twice is running once: any cron will do.",
+        description="Find what is late, and queue and withdraw messages; twice is once, so that any cron will do.",
         epilog="Exit status: 0 done; 1 the database or a definition cannot be used; 2 an argument is wrong; 3 refused,"
         " a run of a later moment has been; 4 done, but some vouchers name a definition that is not there.",
     )
@@ -140,8 +140,8 @@ def _told(outcome: Outcome, now: datetime, *, dry: bool) -> Iterator[str]:
     yield f"As of {moment}, nothing was changed; a run would do:" if dry else f"As of {moment}:"
     yield f"{outcome.vouchers:,} vouchers looked at"
     yield (
-        f"{counts.opened.total():,} alerts opened, {counts.closed.total():,} ended, {counts.withdrawn.total():,} withdrawn,"
-        f" {counts.past.total():,} found that were over already"
+        f"{counts.opened.total():,} alerts opened, {counts.closed.total():,} ended,"
+        f" {counts.withdrawn.total():,} withdrawn, {counts.past.total():,} found that were over already"
     )
     yield f"{counts.messages.total():,} messages asked for" + (
         "" if dry else f", {outcome.queued:,} of them queued anew; {outcome.unsent:,} withdrawn unsent"
