@@ -1,4 +1,7 @@
-"""Databases with a voucher definition in them, migrated once and then copied, because migrating takes half a second."""
+"""Databases with all tables, and some with a voucher definition in them.
+
+The latter are migrated once and then copied, because migrating takes half a second.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,20 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import URL, Engine
 
+from alerts.versions import migrate
 from records.database.connection import engine
 from tests.alerts.mail import prepared
+from tests.alerts.reported_city import build
 from tests.databases import administrator
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Engine]:
+    """A database of each kind with all tables and nothing in them."""
+    migrate(url)
+    opened = engine(url)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +82,19 @@ def lite(lite_url: str) -> Iterator[Engine]:
     made = engine(lite_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="session")
+def city_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A city to be reported on."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('city') / 'tarve.db'}"
+    build(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def city(city_url: str) -> Iterator[Engine]:
+    """The same, open; the tests only read it."""
+    reached = engine(city_url)
+    yield reached
+    reached.dispose()
