@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
+from alerts.audit import Actor, Deed, audit
 from alerts.outbox import tell
-from alerts.tables import alert_audit, alerts, messages_outbox
+from alerts.tables import alerts, messages_outbox
 
 STATES = ("dead", "failed")
 
@@ -67,8 +68,8 @@ def send_again(connection: Connection, message_ids: Sequence[str], who: str, why
         fresh = {"state": "queued", "reason": None, "attempts": 0, "next_attempt_at": now, "gateway_id": None}
         change = update(outbox).where(outbox.c.message_id == row.message_id)
         connection.execute(change.values(idempotency_key=key, updated_at=now, **fresh))
-        audit = {"at": now, "role": "officer", "who": who, "action": "send_again", "why": why}
-        connection.execute(insert(alert_audit), audit | {"message_id": row.message_id})
+    deeds = [Deed("send_again", message_id=row.message_id, why=why) for row in rows]
+    audit(connection, deeds, Actor("officer", who), now)
     tell(connection, [row.message_id for row in rows], now)
     return len(rows)
 
