@@ -90,9 +90,9 @@ def _open(window: Window, day: date) -> bool:
 def _openings(window: Window, moment: datetime) -> Iterator[datetime]:
     """The instants at which the window opens, from the day of the moment on, in order, without end."""
     first = moment.astimezone(HELSINKI).date()
-    for day in (first + timedelta(days=ahead) for ahead in count()):
-        if _open(window, day):
-            yield from sorted(found for found in _candidates(window, day) if permitted(window, found))
+    days = (first + timedelta(days=ahead) for ahead in count())
+    candidates = (sorted(_candidates(window, day)) for day in days if _open(window, day))
+    return (found for some in candidates for found in some if permitted(window, found))
 
 
 def _candidates(window: Window, day: date) -> Iterator[datetime]:

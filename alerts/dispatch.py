@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -222,14 +223,14 @@ class Dispatcher:
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """Do work in one write transaction; anew if the database was locked or lost, which no work here minds."""
-        for left in reversed(range(TRIES)):
-            try:
-                with self._writer() as connection, connection.begin():
-                    return work(connection)
-            except OperationalError:
-                if not left:
-                    raise
-        raise AssertionError
+        for _ in range(TRIES - 1):
+            with suppress(OperationalError):
+                return self._write_once(work)
+        return self._write_once(work)
+
+    def _write_once(self, work: Callable[[Connection], T]) -> T:
+        with self._writer() as connection, connection.begin():
+            return work(connection)
 
     def _writer(self) -> Connection:
         return self.engine.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE")

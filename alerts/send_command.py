@@ -84,11 +84,7 @@ def _send(given: argparse.Namespace) -> int:
             definitions = stored_definitions(connection)
         clock = (lambda: given.now) if given.now else (lambda: datetime.now(UTC))
         dispatcher = Dispatcher(database, definitions, phones, clock, gateway)
-        with (
-            told_plainly(),
-            closing(tqdm(desc="send", total=dispatcher.waiting(), unit=" messages", disable=None)) as bar,
-        ):
-            dispatcher.watch = lambda _word: bar.update()
+        with told_plainly(), _bar(dispatcher):
             dispatcher.once() if given.once else dispatcher.until_empty()
         with snapshot(database) as connection:
             left = _left(connection)

@@ -15,7 +15,7 @@ from typing import Protocol
 from alerts.calendar import Window, next_permitted
 from alerts.consent import Client, normalised, obstacle
 from alerts.gateways import TIMEOUT_SECONDS, Delivery, Outcome, Outgoing, Result
-from alerts.texts import language_of, render
+from alerts.texts import TextError, language_of, render
 from alerts.variables import written
 from records.clock import HELSINKI
 
@@ -25,9 +25,9 @@ NO_PROVIDER = "no_provider"
 OUTCOME_UNKNOWN = "outcome_unknown"
 REFUSED = "refused"
 GAVE_UP = "gave_up"
-DEAD_REASONS = (OUTCOME_UNKNOWN, REFUSED, GAVE_UP)
+NO_TEXT = "no_text"
 """Why a message is on the dead-letter list: it may have gone or not, the gateway will never take it, it was tried too
-often."""
+often, its definition has no text for it or names a variable that its alert does not know."""
 
 
 class MessageDefinition(Protocol):
@@ -159,7 +159,10 @@ def verdict_on_text_message(
     if reason is not None:
         return settled(due, "not_sent", reason)
     language = language_of(client.language)
-    text = text_of(definition, due.subject, due.recipient, due.variables, language)
+    try:
+        text = text_of(definition, due.subject, due.recipient, due.variables, language)
+    except (TextError, KeyError):
+        return settled(due, "dead", NO_TEXT)
     return Go(Outgoing(due.key, normalised(found[0]), text), language)
 
 

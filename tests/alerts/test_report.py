@@ -55,6 +55,13 @@ def test_activation_is_counted_as_the_rules_find_it(city: Engine) -> None:
     assert found["late"] == late.num_rows > 30
 
 
+def test_vouchers_whose_definition_is_not_known_are_not_counted(city: Engine) -> None:
+    with city.connect() as connection:
+        some = {name: one for name, one in stored_definitions(connection).items() if name == "whole-2021"}
+        facts = ACTIVATION.read(connection, some, NOW)
+    assert set(facts["definition"].to_pylist()) == {"whole-2021"}
+
+
 def test_overruns_and_feedback_are_those_in_the_database(city: Engine) -> None:
     with city.connect() as connection:
         breaches = connection.execute(select(tables.alerts).where(tables.alerts.c.rule == "visit_interval")).all()

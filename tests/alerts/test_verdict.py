@@ -99,6 +99,11 @@ def test_what_may_have_gone_is_never_called_withdrawn_or_not_sent() -> None:
     assert judged(uncertain, client=replace(CLIENT, sms_consent=None)) == Settle("dead", "outcome_unknown")
 
 
+@pytest.mark.parametrize("texts", [{"fi": "{unheard_of}"}, {}])
+def test_a_message_without_a_text_is_put_before_a_person(texts: dict[str, str]) -> None:
+    assert judged(definition=Definition(texts=texts)) == Settle("dead", "no_text")
+
+
 def test_the_portal_asks_for_a_provider_and_nothing_else() -> None:
     assert verdict_on_portal_message(DUE) == Settle("sent")
     assert verdict_on_portal_message(replace(DUE, provider_id=None)) == Settle("not_sent", "no_provider")
