@@ -1,4 +1,4 @@
-"""The command line of the alerts room: `python -m alerts define` and `run`."""
+"""The command line of the alerts room: `python -m alerts define`, `run`, `send`, `dead-letters` and `report`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from sqlalchemy import Engine
 from tqdm import tqdm
 
+from alerts.command_line import DONE, FAILED, INCOMPLETE, REFUSED, Parser, add_database, opened, past
 from alerts.defined import store_definitions
 from alerts.definitions import DefinitionError, read_definitions
+from alerts.gateways import GatewayError
+from alerts.report_command import add_report
 from alerts.run import BusyError, ClockError, Outcome, run
+from alerts.send_command import add_dead_letters, add_send
 from alerts.transactions import writing
-from alerts.versions import migrate
-from records.clock import HELSINKI, instant
+from records.clock import HELSINKI
 from records.database import DatabaseError
-from records.database.connection import engine
-from records.database.store import DEFAULT_URL
-
-DONE, FAILED, WRONG_ARGUMENT, REFUSED, INCOMPLETE = range(5)
-"""Exit statuses: done; the database or a definition cannot be used; an argument is wrong; the run was refused because a
-later one has been; done, but some vouchers name a definition that is not there and were left alone."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one sentence, without repeating the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_ARGUMENT, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,17 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClockError as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return REFUSED
-    except (DatabaseError, DefinitionError, BusyError) as error:
+    except (DatabaseError, DefinitionError, BusyError, GatewayError) as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return FAILED
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m alerts", description="Watch vouchers.")
-    commands = parser.add_subparsers(required=True, metavar="command", parser_class=_Parser)
+    parser = Parser(prog="python -m alerts", description="Watch vouchers.")
+    commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
     _add_define(commands)
     _add_run(commands)
+    add_send(commands)
+    add_dead_letters(commands)
+    add_report(commands)
     return parser
 
 
@@ -63,7 +55,7 @@ def _add_define(commands: Any) -> None:
     one.set_defaults(run=_define)
     one.add_argument("paths", type=Path, nargs="+", help="YAML files, or folders of them", metavar="path")
     one.add_argument("--check", action="store_true", help="only check the files; no database is needed")
-    _add_database(one)
+    add_database(one)
 
 
 def _add_run(commands: Any) -> None:
@@ -75,36 +67,9 @@ def _add_run(commands: Any) -> None:
         " a run of a later moment has been; 4 done, but some vouchers name a definition that is not there.",
     )
     one.set_defaults(run=_run)
-    one.add_argument(
-        "--now", type=_past, help="the moment to run as of, ISO 8601, Helsinki time (default: the present)"
-    )
+    one.add_argument("--now", type=past, help="the moment to run as of, ISO 8601, Helsinki time (default: the present)")
     one.add_argument("--dry-run", action="store_true", help="change nothing, and say what would be changed")
-    _add_database(one)
-
-
-def _add_database(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--database", default=DEFAULT_URL, help="its URL (default %(default)s)", metavar="URL")
-
-
-def _past(text: str) -> datetime:
-    try:
-        moment = instant(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if moment > datetime.now(UTC):
-        raise argparse.ArgumentTypeError("a run as of a moment to come would have all runs before it refused")
-    return moment
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    """A database at the newest version of its schema."""
-    migrate(url)
-    reached = engine(url)
-    try:
-        yield reached
-    finally:
-        reached.dispose()
+    add_database(one)
 
 
 def _define(given: argparse.Namespace) -> int:

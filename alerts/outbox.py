@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
-from sqlalchemy import Connection, Table, case, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts import tables
@@ -25,6 +25,9 @@ ROWS_AT_ONCE = 2_000
 """Bound by how many values SQLite takes in one statement."""
 
 CHANNEL = {"client": "sms", "provider": "portal"}
+SUPERSEDED = "superseded"
+"""Why a message was withdrawn that a reminder has taken the place of."""
+
 SOURCE = "alerts"
 """Where the record history's events about messages come from."""
 
@@ -54,7 +57,8 @@ def queue(connection: Connection, due: pa.Table, definitions: Mapping[str, Sendi
     """Write down messages to be sent; what is there already stays as it is.
 
     Call it in the transaction that writes the alerts. A text message waits until its definition lets it go; a message
-    in the portal disturbs nobody and waits for nothing. One that was withdrawn unsent is queued again.
+    in the portal disturbs nobody and waits for nothing. One that was withdrawn unsent is queued again. A reminder takes
+    the place of an earlier message about the same alert that was not sent yet: nobody gets both at once.
 
     Args:
         connection: a connection in a transaction.
@@ -65,8 +69,10 @@ def queue(connection: Connection, due: pa.Table, definitions: Mapping[str, Sendi
     opening = {name: next_permitted(one.window, now) for name, one in definitions.items()}
     queued = 0
     for rows in due.to_batches(max_chunksize=ROWS_AT_ONCE):
-        new = _insert(connection, [_message(row, opening[row["definition_id"]], now) for row in rows.to_pylist()])
+        made = [_message(row, opening[row["definition_id"]], now) for row in rows.to_pylist()]
+        new = _insert(connection, made)
         tell(connection, new, now)
+        _supersede(connection, [row["alert_id"] for row in made if row["occurrence"]], now)
         queued += len(new)
     return Queued(queued, due.num_rows - queued)
 
@@ -85,19 +91,35 @@ def withdraw(connection: Connection, alert_ids: Sequence[str], why: str, now: da
     Returns:
         How many messages were withdrawn.
     """
-    outbox, withdrawn = tables.messages_outbox, 0
-    for some in _some(alert_ids):
-        statement = (
-            update(outbox)
-            .where(outbox.c.alert_id.in_(some), outbox.c.state == "queued")
-            .values(state="withdrawn", reason=why, next_attempt_at=None, claimed_by=None, claimed_until=None)
-            .values(updated_at=now)
-            .returning(outbox.c.message_id)
-        )
-        found = list(connection.scalars(statement))
-        tell(connection, found, now)
-        withdrawn += len(found)
-    return withdrawn
+    alert_id = tables.messages_outbox.c.alert_id
+    return sum(_withdraw(connection, alert_id.in_(some), why, now) for some in _some(alert_ids))
+
+
+def _supersede(connection: Connection, alert_ids: Sequence[str], now: datetime) -> None:
+    """Withdraw what was not sent of alerts that a later message waits about."""
+    outbox, later = tables.messages_outbox, tables.messages_outbox.alias()
+    a_later_one = exists().where(
+        later.c.alert_id == outbox.c.alert_id,
+        later.c.recipient == outbox.c.recipient,
+        later.c.occurrence > outbox.c.occurrence,
+        later.c.state == "queued",
+    )
+    if alert_ids:
+        _withdraw(connection, and_(outbox.c.alert_id.in_(alert_ids), a_later_one), SUPERSEDED, now)
+
+
+def _withdraw(connection: Connection, which: ColumnElement[bool], why: str, now: datetime) -> int:
+    outbox = tables.messages_outbox
+    statement = (
+        update(outbox)
+        .where(which, outbox.c.state == "queued")
+        .values(state="withdrawn", reason=why, next_attempt_at=None, claimed_by=None, claimed_until=None)
+        .values(updated_at=now)
+        .returning(outbox.c.message_id)
+    )
+    found = list(connection.scalars(statement))
+    tell(connection, found, now)
+    return len(found)
 
 
 def tell(connection: Connection, message_ids: Sequence[str], now: datetime) -> None:

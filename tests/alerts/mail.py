@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from records.database.connection import engine
 from records.database.tables import DATABASE_TABLES
 from tests.rows import patient
 
-NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 """A Monday at noon in Helsinki."""
 MINUTE = timedelta(minutes=1)
 ALWAYS = Window(frozenset(range(1, 8)), time(0), time(0), holidays=True)
@@ -41,14 +42,18 @@ class Definition:
         }
     )
 
-    def text(self, subject: str, recipient: str, language: str) -> str:
+    def template(self, subject: str, recipient: str, language: str) -> str:
         return self.texts[language]
 
-    def variables(self, language: str) -> dict[str, str]:
-        return {}
+    def values(self, language: str) -> dict[str, str]:
+        return {"voucher": "ordinary"}
 
 
 DEFINITIONS = {"ordinary-2020": Definition()}
+
+
+def seeded(seed: int = 1) -> Random:
+    return Random(seed)  # noqa: S311 - how long to wait is no secret
 
 
 def prepared(url: str) -> Engine:
@@ -82,7 +87,7 @@ def alert(name: str) -> dict[str, Any]:
         "patient_id": name,
         "provider_id": "provider",
         "definition_id": "ordinary-2020",
-        "breached_on": date(2026, 11, 22),
+        "breached_on": date(2026, 3, 1),
         "variables": json.dumps({"valid_until": "2027-01-31"}),
         "found_at": NOW,
         "state": "open",

@@ -1,22 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from alerts import tables
 from alerts.calendar import Window
 from alerts.outbox import Queued, key_of, queue, withdraw
-from tests.alerts.mail import DEFINITIONS, MINUTE, NOW, Definition, add_alerts, due, outbox, prepared, queued, told
+from tests.alerts.mail import DEFINITIONS, MINUTE, NOW, Definition, add_alerts, due, outbox, queued, told
 
-
-@pytest.fixture
-def reached(url: str) -> Iterator[Engine]:
-    made = prepared(url)
-    yield made
-    made.dispose()
+OUTBOX = tables.messages_outbox
 
 
 def test_a_message_waits_with_its_key_and_without_its_text(reached: Engine) -> None:
@@ -44,6 +38,23 @@ def test_a_reminder_is_another_message_and_so_is_the_providers(reached: Engine) 
             assert queue(connection, asked, DEFINITIONS, NOW).queued == 1
 
 
+def test_a_reminder_takes_the_place_of_what_was_not_sent_yet(reached: Engine) -> None:
+    queued(reached, ["a", "b"])
+    with reached.begin() as connection:
+        queue(connection, due(["a"], recipient="provider"), DEFINITIONS, NOW)
+        connection.execute(update(OUTBOX).where(OUTBOX.c.alert_id == "alert-b").values(state="sent"))
+        assert queue(connection, due(["a", "b"], occurrence=2), DEFINITIONS, NOW + MINUTE).queued == 2
+        rows = connection.execute(select(OUTBOX).order_by(OUTBOX.c.alert_id, OUTBOX.c.recipient, OUTBOX.c.occurrence))
+        found = [(row.recipient, row.occurrence, row.state, row.reason) for row in rows]
+    assert found == [
+        ("client", 0, "withdrawn", "superseded"),
+        ("client", 2, "queued", None),
+        ("provider", 0, "queued", None),
+        ("client", 0, "sent", None),
+        ("client", 2, "queued", None),
+    ]
+
+
 def test_a_text_message_waits_for_its_hours_and_the_portal_for_nothing(reached: Engine) -> None:
     definitions = {"ordinary-2020": Definition(Window(opens=time(14)))}
     queued(reached, ["a"])
@@ -51,7 +62,7 @@ def test_a_text_message_waits_for_its_hours_and_the_portal_for_nothing(reached: 
         queue(connection, due(["a"], occurrence=1), definitions, NOW)
         queue(connection, due(["a"], recipient="provider"), definitions, NOW)
         rows = {(row.channel, row.occurrence): row for row in connection.execute(tables.messages_outbox.select())}
-    assert rows["sms", 1].not_before == rows["sms", 1].next_attempt_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert rows["sms", 1].not_before == rows["sms", 1].next_attempt_at == datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert rows["portal", 0].not_before == NOW
 
 
@@ -76,7 +87,7 @@ def test_messages_of_withdrawn_alerts_are_withdrawn_and_told_of(reached: Engine)
 def test_what_is_on_its_way_or_settled_is_not_withdrawn_and_not_queued_again(reached: Engine, state: str) -> None:
     queued(reached, ["a"])
     with reached.begin() as connection:
-        connection.execute(update(tables.messages_outbox).values(state=state))
+        connection.execute(update(OUTBOX).values(state=state))
         assert withdraw(connection, ["alert-a"], "corrected", NOW) == 0
         assert queue(connection, due(["a"]), DEFINITIONS, NOW).queued == 0
     assert outbox(reached)["a"].state == state
