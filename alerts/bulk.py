@@ -93,7 +93,8 @@ def _read_copy(connection: Connection, query: Select[Any], schema: pa.Schema) ->
         converting = pacsv.ConvertOptions(
             column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
         )
-        for batch in pacsv.open_csv(pa.PythonFile(source), reading, convert_options=converting):
+        parsing = pacsv.ParseOptions(newlines_in_values=True)
+        for batch in pacsv.open_csv(pa.PythonFile(source), reading, parsing, converting):
             yield pa.record_batch(batch.columns, schema=schema)
 
 

@@ -76,6 +76,29 @@ def reached(prepared_url: str) -> Iterator[Engine]:
     made.dispose()
 
 
+@pytest.fixture(scope="session")
+def lasting_lite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    made = engine(f"sqlite:///{shutil.copy(sqlite_template, tmp_path_factory.mktemp('lasting') / 'tarve.db')}")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def lasting_server(postgres: URL, postgres_template: str) -> Iterator[Engine]:
+    name = f"lasting_{uuid4().hex}"
+    with administrator(postgres) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    made = engine(postgres.set(database=name).render_as_string(hide_password=False))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(params=["lite", "server"])
+def database(request: pytest.FixtureRequest) -> Engine:
+    """A database of each kind that many tests share: each puts what it needs in the place of what is there (`keep`)."""
+    return request.getfixturevalue(f"lasting_{request.param}")
+
+
 @pytest.fixture
 def lite(lite_url: str) -> Iterator[Engine]:
     """A prepared SQLite file."""

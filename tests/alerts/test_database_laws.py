@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -20,7 +19,6 @@ from alerts.evaluate import evaluate
 from alerts.feedback import Feedback, VisitMade, cancel, submit
 from alerts.known import of_history
 from alerts.run import ClockError, run
-from alerts.versions import migrate
 from records.clock import instant
 from records.database import Database
 from records.database.connection import engine
@@ -44,14 +42,6 @@ EXAMPLES = Path(__file__).parents[2] / "alerts" / "examples"
 on_each_database = settings(max_examples=settings.default.max_examples // 25, suppress_health_check=[*HealthCheck])
 starts = st.sampled_from(STARTS)
 worlds = starts.flatmap(lambda start: st.tuples(histories(start), moments(start)))
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Engine]:
-    migrate(url)
-    opened = engine(url)
-    yield opened
-    opened.dispose()
 
 
 def messages(database: Engine) -> dict[str, str]:
@@ -183,14 +173,13 @@ def record(database: Engine) -> dict[str, list[dict[str, object]]]:
     }
 
 
-def test_the_databases_agree(sqlite_url: str, postgres_url: str) -> None:
+def test_the_databases_agree(lite_url: str, server_url: str) -> None:
     """The same city, the same day: the same alerts and the same messages on both, and in Arrow."""
     tables_of_city = simulate_city(400, date(2026, 10, 31), seed=3)
     definitions = read_definitions([EXAMPLES])
     now = instant("2026-10-31T12:00")
     found = []
-    for url in (sqlite_url, postgres_url):
-        migrate(url)
+    for url in (lite_url, server_url):
         database = engine(url)
         keep(database, History.of(tables_of_city), definitions)
         run(database, now - timedelta(days=40))
