@@ -19,7 +19,7 @@ The text is made in step 2, handed to the gateway and forgotten.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,6 +52,9 @@ from alerts.verdict import (
 from records.database.tables import DATABASE_TABLES
 
 OUTBOX, ALERTS, PATIENTS = tables.messages_outbox, tables.alerts, DATABASE_TABLES["patients"]
+
+OPEN_STATES = ("sending", "queued")
+"""States of messages that are not settled; what was begun comes first."""
 
 TRIES = 6
 """How often a transaction is begun that finds a SQLite file locked; each time it waits for the lock by itself."""
@@ -131,23 +134,26 @@ class Dispatcher:
             self.watch(word)
         return len(claimed)
 
-    def _due(self) -> ColumnElement[bool]:
+    def _due(self, states: Sequence[str] = OPEN_STATES) -> ColumnElement[bool]:
         now = self.clock()
         channels = ("portal",) if self.gateway is None or self.paused else ("portal", "sms")
         return and_(
-            OUTBOX.c.state.in_(("queued", "sending")),
+            OUTBOX.c.state.in_(states),
             OUTBOX.c.channel.in_(channels),
             OUTBOX.c.next_attempt_at <= now,
             or_(OUTBOX.c.claimed_until.is_(None), OUTBOX.c.claimed_until <= now),
         )
 
     def _claim(self, connection: Connection, claim: str) -> list[str]:
-        due = select(OUTBOX.c.message_id).where(self._due()).order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.message_id)
-        some = list(connection.scalars(due.limit(self.policy.batch).with_for_update(skip_locked=True)))
+        some: list[str] = []
+        # One state after the other, in the order of its index: thousands may wait, and none of them is to be sorted.
+        for state in OPEN_STATES:
+            due = select(OUTBOX.c.message_id).where(self._due([state])).order_by(OUTBOX.c.next_attempt_at)
+            few = due.limit(self.policy.batch - len(some)).with_for_update(skip_locked=True)
+            some += connection.scalars(few)
         until = self.clock() + self.policy.lease
-        connection.execute(
-            update(OUTBOX).where(OUTBOX.c.message_id.in_(some)).values(claimed_by=claim, claimed_until=until)
-        )
+        leased = update(OUTBOX).where(OUTBOX.c.message_id.in_(some))
+        connection.execute(leased.values(claimed_by=claim, claimed_until=until))
         return some
 
     def _carry(self, message_id: str, claim: str) -> str:
@@ -244,7 +250,7 @@ def _lock(connection: Connection, message_id: str, condition: ColumnElement[bool
 
 def _locked(connection: Connection, message_id: str, claim: str) -> Due | None:
     """A message that this claim still holds; what stands beside it is read once nobody can change it any more."""
-    held = and_(OUTBOX.c.claimed_by == claim, OUTBOX.c.state.in_(("queued", "sending")))
+    held = and_(OUTBOX.c.claimed_by == claim, OUTBOX.c.state.in_(OPEN_STATES))
     if _lock(connection, message_id, held) is None:
         return None
     columns = "message_id", "recipient", "channel", "variables", "attempts", "idempotency_key", "state"

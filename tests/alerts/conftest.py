@@ -13,20 +13,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import URL, Engine
 
-from alerts.versions import migrate
 from records.database.connection import engine
 from tests.alerts.mail import prepared
 from tests.alerts.reported_city import build
 from tests.databases import administrator
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Engine]:
-    """A database of each kind with all tables and nothing in them."""
-    migrate(url)
-    opened = engine(url)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -324,9 +324,16 @@ def test_a_dispatcher_that_was_overtaken_changes_nothing_but_an_acceptance_count
 
 def test_a_machine_that_slept_before_sending_does_not_send_on_waking_up(lite: Engine) -> None:
     queued(lite, ["a"])
-    ticks = iter([NOW, NOW, NOW, NOW + LATER])
-    gateway = Pretended()
-    found = dispatcher(lite, gateway, lambda: next(ticks))
+    clock, gateway = Clock(), Pretended()
+    found = dispatcher(lite, gateway, clock)
+    let_go = found._let_go
+
+    def asleep(*arguments):
+        begun = let_go(*arguments)
+        clock.now += LATER
+        return begun
+
+    found._let_go = asleep
     assert found.once() == 1
     assert (found.counts, gateway.sent) == ({"taken": 1}, [])
 
