@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("show", help="one feature").add_argument("name")
     options = parser.parse_args(arguments)
     if options.command == "list":
-        print("\n".join(f"{feature.name:<28}{feature.about:<16}{_title(feature)}" for feature in DENTAL))
+        print("\n".join(f"{feature.name:<30} {feature.about:<15} {_title(feature)}" for feature in DENTAL))
         return 0
     try:
         print("\n".join(_card(DENTAL[options.name])))
@@ -46,7 +46,7 @@ def _card(feature: Feature) -> Iterator[str]:
     yield f"  window      {f'{feature.days} days' if feature.days else 'ever'}"
     yield f"  unit        {family.unit or 'number'}"
     yield f"  about       {feature.about}"
-    yield f"  modifiable  {'yes' if family.modifiable else 'no'}"
+    yield f"  modifiable  {'yes' if feature.modifiable else 'no'}"
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.catalogue import Catalogue
-from features.events import Bools, Events, Floats, Ints, Source, prepare
-from features.families import EPISODE_GAP, WINDOWS, Aggregate, Family
+from features.events import Events, Floats, Ints, prepare
+from features.families import WINDOWS, Aggregate, Family
+from features.seen import Seen
 from records.clock import days, microseconds
 from records.history import History
 from records.schema import INSTANT
@@ -62,7 +63,7 @@ def evaluate(catalogue: Catalogue, history: History | Events, moments: Moments) 
         )
     rows = owner.to_numpy().astype(np.int64)
     day = days(moments.as_of).astype(np.int64)
-    seen = {name: _seen(source, rows, microseconds(moments.as_of), day) for name, source in events.sources.items()}
+    seen = {name: Seen.of(source, rows, microseconds(moments.as_of), day) for name, source in events.sources.items()}
     values = np.empty((len(rows), len(catalogue)), np.float64)
     question = Question(events, seen, rows, day)
     first = 0
@@ -74,53 +75,6 @@ def evaluate(catalogue: Catalogue, history: History | Events, moments: Moments) 
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Pairs of a moment (`row`) and an event it sees (`event`), sorted by both; `age` is whole days between them."""
-
-    rows: int
-    source: Source
-    row: Ints
-    event: Ints
-    age: Ints
-
-    def gap(self) -> Floats:
-        """Whole days since the previous event that the same moment sees; NaN for the first."""
-        gap = np.full(len(self.row), np.nan)
-        same = self.row[1:] == self.row[:-1]
-        gap[1:][same] = (self.age[:-1] - self.age[1:])[same]
-        return gap
-
-    def number(self, column: str) -> Floats:
-        """A number column of the pairs' events."""
-        return self.gap() if column == "gap" else self.source.numbers[column][self.event]
-
-    def level(self, column: str, levels: Sequence[str]) -> Ints:
-        """For every pair, the position of its value in `levels`, or -1."""
-        words = self.source.words[column]
-        place = {level: at for at, level in enumerate(levels)}
-        lookup = np.array([*(place.get(value, -1) for value in words.values), -1], np.int64)
-        return lookup[words.codes[self.event]]
-
-    def among(self, column: str, allowed: tuple[str | int, ...]) -> Bools:
-        """For every pair, whether its value is one of `allowed`."""
-        if column == "starts_episode":
-            gap = self.gap()
-            return np.isin(np.isnan(gap) | (gap > EPISODE_GAP), [bool(value) for value in allowed])
-        if column in self.source.words:
-            return self.level(column, [str(value) for value in allowed]) >= 0
-        return np.isin(self.source.numbers[column][self.event], allowed)
-
-
-def _seen(source: Source, rows: Ints, as_of: Ints, day: Ints) -> Seen:
-    first, length = source.start[rows], source.start[rows + 1] - source.start[rows]
-    row = np.repeat(np.arange(len(rows)), length)
-    event = np.arange(len(row)) - np.repeat(np.cumsum(length) - length - first, length)
-    known = (source.time[event] < as_of[row]) & (source.recorded[event] < as_of[row])
-    row, event = row[known], event[known]
-    return Seen(len(rows), source, row, event, day[row] - source.day[event])
-
-
-@dataclass(frozen=True)
 class Question:
     """Everything a family is answered from: the events, what each moment sees of them, and families answered before.
 
@@ -129,14 +83,14 @@ class Question:
         seen: by source, the pairs of a moment and an event it sees.
         rows: position of each moment's patient.
         day: Helsinki day of each moment.
-        answered: columns of the families answered so far, which shares are made of.
+        answered: windows and columns of the families answered so far, which shares are made of.
     """
 
     events: Events
     seen: Mapping[str, Seen]
     rows: Ints
     day: Ints
-    answered: dict[str, Floats] = field(default_factory=dict)
+    answered: dict[str, tuple[tuple[str, ...], Floats]] = field(default_factory=dict)
 
     def answer(self, family: Family) -> Floats:
         """The family's columns, shape (moments, levels x windows)."""
@@ -145,11 +99,19 @@ class Question:
         elif family.aggregate == "attribute":
             found = self.events.attributes[family.measure or ""][self.rows][:, None]
         elif family.of is not None:
-            found = _ratio(*(self.answered[name] for name in family.of))
+            top, bottom = (self._windows(name, family.windows) for name in family.of)
+            found = _ratio(top, bottom)
         else:
             found = Cells.of(family, self.seen[family.source]).aggregate(family)
-        self.answered[family.name] = found
+            if family.never == "missing":
+                found[self.seen[family.source].nothing] = np.nan
+        self.answered[family.name] = (family.windows, found)
         return found
+
+    def _windows(self, name: str, windows: tuple[str, ...]) -> Floats:
+        """The columns of a family answered before, in the windows asked for."""
+        has, found = self.answered[name]
+        return found[:, [has.index(window) for window in windows]]
 
 
 @dataclass(frozen=True)
@@ -170,8 +132,8 @@ class Cells:
         levels = tuple(family.levels or ())
         level = seen.level(family.by, levels) if family.by else np.zeros(len(seen.row), np.int64)
         kept &= level >= 0
-        if family.measure and family.aggregate != "distinct":
-            kept &= ~np.isnan(seen.number(family.measure))
+        if family.measure:
+            kept &= seen.has(family.measure)
         pairs = np.flatnonzero(kept)
         width = max(len(levels), 1)
         return cls(seen, pairs, seen.row[pairs] * width + level[pairs], width)
@@ -186,10 +148,7 @@ class Cells:
         age = self.seen.age[self.pairs]
         inside = slice(None) if window is None else np.flatnonzero(age <= window)
         pairs = self.pairs[inside]
-        if family.aggregate == "distinct":
-            value = self.seen.source.words[family.measure or ""].codes[self.seen.event[pairs]].astype(np.float64)
-        else:
-            value = self.seen.number(family.measure)[pairs] if family.measure else np.empty(0)
+        value = self.seen.value(family.measure)[pairs] if family.measure else np.empty(0)
         inputs = Inputs(self.cell[inside], age[inside], value, self.seen.rows * self.levels)
         return AGGREGATES[family.aggregate](inputs)
 
@@ -205,6 +164,12 @@ class Inputs:
     age: Ints
     value: Floats
     cells: int
+
+    def keys(self) -> tuple[Ints, int]:
+        """Cell and value of every pair as one whole number, `cell * width + value`; and the width."""
+        value = self.value.astype(np.int64)
+        width = int(value.max(initial=0)) + 1
+        return self.cell * width + value, width
 
     def sums(self, weight: Floats | None = None) -> Floats:
         """The sum of the weights in every cell, or the number of pairs."""
@@ -236,12 +201,29 @@ def _highest(pairs: Inputs) -> Floats:
     return np.where(np.isneginf(found), np.nan, found)
 
 
+def _lowest(pairs: Inputs) -> Floats:
+    return -_highest(Inputs(pairs.cell, pairs.age, -pairs.value, pairs.cells))
+
+
 def _distinct(pairs: Inputs) -> Floats:
-    known = pairs.value >= 0
-    code = pairs.value[known].astype(np.int64)
-    width = int(code.max(initial=0)) + 1
-    different = np.unique(pairs.cell[known] * width + code)
-    return np.bincount(different // width, minlength=pairs.cells).astype(np.float64)
+    key, width = pairs.keys()
+    return np.bincount(np.unique(key) // width, minlength=pairs.cells).astype(np.float64)
+
+
+def _repeated(pairs: Inputs) -> Floats:
+    """A day is counted once; then every value that is left twice or more."""
+    key, width = pairs.keys()
+    span = int(pairs.age.max(initial=0)) + 1
+    value, days_of = np.unique(np.unique(key * span + pairs.age) // span, return_counts=True)
+    return np.bincount(value[days_of >= 2] // width, minlength=pairs.cells).astype(np.float64)
+
+
+def _usual(pairs: Inputs) -> Floats:
+    key, width = pairs.keys()
+    value, events_of = np.unique(key, return_counts=True)
+    most = np.zeros(pairs.cells)
+    np.maximum.at(most, value // width, events_of)
+    return _ratio(most, pairs.sums())
 
 
 def _mean(pairs: Inputs) -> Floats:
@@ -257,12 +239,16 @@ def _slope(pairs: Inputs) -> Floats:
 
 AGGREGATES: Mapping[Aggregate, Callable[[Inputs], Floats]] = {
     "count": lambda pairs: pairs.sums(),
+    "any": lambda pairs: (pairs.sums() > 0).astype(np.float64),
     "total": lambda pairs: pairs.sums(pairs.value),
     "distinct": _distinct,
+    "repeated": _repeated,
+    "usual": _usual,
     "since": _since,
     "oldest": _oldest,
     "last": _last,
     "highest": _highest,
+    "lowest": _lowest,
     "mean": _mean,
     "slope": _slope,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,20 @@ from numpy.typing import NDArray
 from features.catalogue import Catalogue
 from features.families import DERIVED
 from records.clock import days, microseconds
-from records.codes import NEED_GROUPS
+from records.codes import NEED_GROUPS, RECALLS
 from records.history import History
+
+READ_FROM: Mapping[str, tuple[str, ...]] = {
+    "group": ("code",),
+    "surface_count": ("surfaces",),
+    "retreated": ("code", "tooth"),
+    "recall": ("code",),
+    "recall_kept": ("code",),
+    "overdue": ("code",),
+    "gap": (),
+    "starts_episode": (),
+}
+"""Stored columns that each derived column of `features.families.DERIVED` is read from."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -78,16 +91,12 @@ def _wanted(catalogue: Catalogue) -> dict[str, list[str]]:
     for family in catalogue.families:
         named = [family.measure, family.by, *(column for column, _ in family.where)]
         found[family.source] |= dict.fromkeys(column for column in named if column is not None)
-    return {
-        name: [_stored(name, column) for column in columns if _stored(name, column)] for name, columns in found.items()
-    }
+    return {name: [stored for column in columns for stored in _stored(name, column)] for name, columns in found.items()}
 
 
-def _stored(table: str, column: str) -> str:
-    """The column itself, or for a derived one the column it is read from (none for visits: their day serves)."""
-    if column not in DERIVED.get(table, ()):
-        return column
-    return "code" if column == "group" else ""
+def _stored(table: str, column: str) -> tuple[str, ...]:
+    """The columns that a column is read from: itself, or what it is derived from (for visits their day serves)."""
+    return READ_FROM[column] if column in DERIVED.get(table, ()) else (column,)
 
 
 def _source(rows: pa.Table, patient_ids: pa.Array, columns: list[str]) -> Source:
@@ -99,8 +108,8 @@ def _source(rows: pa.Table, patient_ids: pa.Array, columns: list[str]) -> Source
             words[name] = _words(rows[name])
         else:
             numbers[name] = rows[name].cast(pa.float64(), safe=False).to_numpy()
-    if "code" in words:
-        words["group"] = Words(NEED_GROUPS.groups, NEED_GROUPS.numbers(rows["code"]).astype(np.int64))
+    if rows.schema.get_field_index("code_system") >= 0:  # procedures: codes of diagnoses have no need groups
+        _with_procedure_columns(words, numbers)
     return Source(
         start=np.searchsorted(owner, np.arange(len(patient_ids) + 1)),
         time=microseconds(rows["event_time"]),
@@ -109,6 +118,23 @@ def _source(rows: pa.Table, patient_ids: pa.Array, columns: list[str]) -> Source
         words=words,
         numbers=numbers,
     )
+
+
+def _with_procedure_columns(words: dict[str, Words], numbers: dict[str, Floats]) -> None:
+    """Add what follows from a procedure's code and surfaces alone."""
+    if "code" in words:
+        code = words["code"]
+        group = np.array([*(NEED_GROUPS.groups.index(NEED_GROUPS.group(each)) for each in code.values), -1], np.int64)
+        words["group"] = Words(NEED_GROUPS.groups, group[code.codes])
+        numbers["recall"] = _looked_up([RECALLS.get(each) for each in code.values], code.codes)
+    if "surfaces" in words:
+        surfaces = words["surfaces"]
+        numbers["surface_count"] = _looked_up([len(each) or None for each in surfaces.values], surfaces.codes)
+
+
+def _looked_up(numbers: Sequence[int | None], codes: Ints) -> Floats:
+    """A number for every event by the position of its word; NaN where there is none."""
+    return np.array([*(np.nan if number is None else number for number in numbers), np.nan], np.float64)[codes]
 
 
 def _words(column: pa.ChunkedArray) -> Words:
