@@ -1,4 +1,4 @@
-"""Look at the catalogue: `python -m features list` and `python -m features show NAME`."""
+"""Look at the catalogue: `python -m features list`, `show NAME` and `page`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from features.dental import DENTAL
+from features.dental.words import ABOUT
 from features.families import LANGUAGES, Feature
+from features.page import page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every feature, one a line")
     commands.add_parser("show", help="one feature").add_argument("name")
+    commands.add_parser("page", help="the page docs/features.md, in Markdown")
     options = parser.parse_args(arguments)
+    if options.command == "page":
+        print(page(DENTAL, ABOUT), end="")
+        return 0
     if options.command == "list":
         print("\n".join(f"{feature.name:<30} {feature.about:<15} {_title(feature)}" for feature in DENTAL))
         return 0
