@@ -129,6 +129,10 @@ def test_an_unknown_patient_is_refused_without_naming_anyone() -> None:
         evaluate(DENTAL, history(), Moments.of(["nobody"], [instant("2025-01-01")]))
 
 
+def test_no_moments_have_no_rows() -> None:
+    assert evaluate(DENTAL, history(), Moments.of([], [])).values.shape == (0, len(DENTAL))
+
+
 def test_a_filter_can_be_on_a_number() -> None:
     catalogue = Catalogue(count("visits", "half_hours", L, "use", where={"minutes": 30}))
     found = history(
