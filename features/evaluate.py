@@ -141,7 +141,8 @@ class Cells:
     def aggregate(self, family: Family) -> Floats:
         """The family's columns, levels before windows."""
         windows = [WINDOWS[window] for window in family.windows]
-        return np.stack([self._window(family, window) for window in windows], axis=1).reshape(self.seen.rows, self.levels * len(windows))
+        columns = np.stack([self._window(family, window) for window in windows], axis=1)
+        return columns.reshape(self.seen.rows, self.levels * len(windows))
 
     def _window(self, family: Family, window: int | None) -> Floats:
         """One value a cell."""
