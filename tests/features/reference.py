@@ -1,6 +1,6 @@
 """The meaning of every feature once more, in plain Python, one patient and one moment at a time.
 
-It shares no code with the evaluator: the two must agree to the last bit.
+It shares no code with the evaluator nor with the SQL: all must agree to the last bit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from features.catalogue import Catalogue
-from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, Family
+from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, Family, Feature
 from records.codes import NEED_GROUPS, RECALLS
 from records.history import History
 
@@ -23,49 +23,72 @@ Row = dict[str, Any]
 
 def reference(catalogue: Catalogue, history: History, name: str, as_of: datetime) -> list[float]:
     """All features of one patient as of one moment."""
-    person = next(row for row in history["patients"].to_pylist() if row["patient_id"] == name)
-    today = as_of.astimezone(HELSINKI).date()
-    values: dict[str, float] = {}
-    for feature in catalogue:
-        family = feature.family
-        if family.aggregate == "age":
-            value = _age(person["birth_date"], today)
-        elif family.aggregate == "attribute":
-            value = float(bool(person[family.measure]))
-        elif family.of is not None:
-            top, bottom = (
-                next(values[f.name] for f in catalogue if f.family.name == other and f.window == feature.window)
-                for other in family.of
-            )
-            value = top / bottom if bottom else math.nan
-        else:
-            seen = _seen(history, family, name, as_of, today)
-            rows = [row for row in seen if _matches(row, family, feature.level)]
-            value = _aggregate(family, [row for row in rows if feature.days is None or row["age"] <= feature.days])
-            if family.never == "missing" and not seen:
-                value = math.nan
-        values[feature.name] = value
-    return list(values.values())
+    return Records(history).values(catalogue, name, as_of)
 
 
-def _seen(history: History, family: Family, name: str, as_of: datetime, today: date) -> list[Row]:
-    rows = list(_rows(history, family, name, as_of, today))
-    if family.source == "procedures":
-        _look_back_on_teeth(rows)
-        _look_back_on_recalls(rows)
-    return rows
+class Records:
+    """A history as plain rows, by table and patient."""
+
+    def __init__(self, history: History) -> None:
+        self.rows: dict[str, dict[str, list[Row]]] = {}
+        for table in history:
+            by_patient = self.rows.setdefault(table, {})
+            for row in history[table].to_pylist():
+                by_patient.setdefault(row["patient_id"], []).append(row)
+
+    def values(self, catalogue: Catalogue, name: str, as_of: datetime) -> list[float]:
+        """All features of one patient as of one moment."""
+        (person,) = self.rows["patients"][name]
+        today = as_of.astimezone(HELSINKI).date()
+        seen = {
+            source: _seen(source, self.rows[source].get(name, []), as_of, today)
+            for source in catalogue.sources
+            if source != "patients"
+        }
+        found: dict[tuple[str, str | None, str], float] = {}
+        for feature in catalogue:
+            found[feature.family.name, feature.level, feature.window] = _value(feature, person, today, seen, found)
+        return list(found.values())
 
 
-def _rows(history: History, family: Family, name: str, as_of: datetime, today: date) -> Iterator[Row]:
-    rows = [row for row in history[family.source].to_pylist() if row["patient_id"] == name]
-    rows = [row for row in rows if row["event_time"] < as_of and row["recorded_at"] < as_of]
+def _value(
+    feature: Feature,
+    person: Row,
+    today: date,
+    seen: dict[str, list[Row]],
+    found: dict[tuple[str, str | None, str], float],
+) -> float:
+    family = feature.family
+    if family.aggregate == "age":
+        return _age(person["birth_date"], today)
+    if family.aggregate == "attribute":
+        return float(bool(person[family.measure]))
+    if family.of is not None:
+        top, bottom = (found[other, None, feature.window] for other in family.of)
+        return top / bottom if bottom else math.nan
+    if family.never == "missing" and not seen[family.source]:
+        return math.nan
+    rows = [row for row in seen[family.source] if _matches(row, family, feature.level)]
+    return _aggregate(family, [row for row in rows if feature.days is None or row["age"] <= feature.days])
+
+
+def _seen(source: str, rows: list[Row], as_of: datetime, today: date) -> list[Row]:
+    found = list(_rows(source, rows, as_of, today))
+    if source == "procedures":
+        _look_back_on_teeth(found)
+        _look_back_on_recalls(found)
+    return found
+
+
+def _rows(source: str, rows: list[Row], as_of: datetime, today: date) -> Iterator[Row]:
+    rows = [dict(row) for row in rows if row["event_time"] < as_of and row["recorded_at"] < as_of]
     previous = None
     for row in sorted(rows, key=lambda row: (row["event_time"], row["event_id"])):
         day = row["event_time"].astimezone(HELSINKI).date()
         row["age"] = (today - day).days
         row["gap"] = None if previous is None else (day - previous).days
         row["starts_episode"] = int(row["gap"] is None or row["gap"] > EPISODE_GAP)
-        if family.source == "procedures":
+        if source == "procedures":
             row["group"] = NEED_GROUPS.group(row["code"])
             row["recall"] = RECALLS.get(row["code"])
             row["surface_count"] = len(row["surfaces"]) if row["surfaces"] else None
