@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import Catalogue
 from features.evaluate import Moments, evaluate
-from features.families import WINDOWS
+from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, WINDOWS
 from features.sql import statement
 from records.history import History
 from records.schema import EVENTS, INSTANT, TABLES, Column
@@ -35,8 +35,8 @@ MICROSECOND = timedelta(microseconds=1)
 Choose = Callable[[Sequence[Any]], Any]
 Row = dict[str, Any]
 
-SOURCES = tuple(name for name in EVENTS if name not in ("vouchers", "decisions", "messages"))
-"""Tables whose events are drawn: those of care."""
+SOURCES = tuple(name for name in EVENTS if name not in ("decisions", "messages"))
+"""Tables whose events are drawn: those that features read."""
 
 DAYS = [
     date(2025, 6, 11),
@@ -66,8 +66,9 @@ CLOCKS = [
     time(4),
     time(22),
 ]
-EDGES = sorted({days + more for days in WINDOWS.values() if days for more in (-1, 0, 1)})
-BACK = [0, 1, *EDGES, 0, 0, 2, 14, 40, 179, 180, 181, 900, 4_000, 11_000, -1, -40]
+LIMITS = [*(days for days in WINDOWS.values() if days), EPISODE_GAP, RETREATMENT_DAYS, 365 + RECALL_GRACE]
+EDGES = sorted({days + more for days in LIMITS for more in (-1, 0, 1)})
+BACK = [0, 1, *EDGES, 0, 0, 2, 14, 40, 900, 4_000, 11_000, -1, -40]
 """How many days before the day asked about an event is; a few are after it."""
 DELAYS = [
     *(timedelta(0), timedelta(0), timedelta(0), MICROSECOND, timedelta(minutes=1), timedelta(hours=11)),
@@ -78,15 +79,17 @@ LONG = 5_000
 UNKNOWN = ["", "?", "VALMI", 'O\'Neill "%" _', "ÄÖ", "é😀", "sfa10"]
 VALUES: dict[str, list[Any]] = {
     "procedures.code": ["SFA10", "SFA30", "SAA01", "SAD01", "SDA03", "SGA01", "SGB20", "EBA00", "EBA15", "EB1AA",
-                        "WYA30", "D2740", "D2391", "D0190", "55162003", "S", *UNKNOWN],
-    "diagnoses.code": ["K021", "K020", "K0531", "K045", "Z012", *UNKNOWN],
+                        "WYA30", "WYA01", "WYA02", "WYA03", "D2740", "D2391", "D0190", "55162003", "S", *UNKNOWN],
+    "diagnoses.code": ["K021", "K020", "K0531", "K045", "Z012", "E119", "Z720", "S0251", *UNKNOWN],
     "answers.question": ["pain", "smoking", "diabetes", "broken", *UNKNOWN],
     "answers.value": [0.0, 1.0, 2.0, 3.0, 10.0, -1.0, 0.5],
     "findings.value": [0, 1, 3, 4, 17, 28, 100],
     "charges.cents": [0, 1, 4_550, 99_999_999_999],
     "appointments.appointment_id": ["1", "2", "3"],
+    "appointments.starts_at": [datetime(2025, 6, 1, tzinfo=UTC)],
+    "diagnoses.tooth": [None, 36],
     "procedures.tooth": [None, 11, 11, 16, 36, 55],
-    "procedures.surfaces": [None, "O", "MOD"],
+    "procedures.surfaces": [None, "O", "MOD", ""],
     "visits.minutes": [None, 0, 15, 30, 45, 1440],
     "visits.unit": [None, "A", "B", "C", "Ö"],
 }  # fmt: skip
@@ -141,7 +144,7 @@ def populations(patients: int, sizes: Sequence[int] = SIZES) -> st.SearchStrateg
 
 def long_history(seed: int) -> Population:
     """One patient with 5,000 events."""
-    return population(Random(seed).choice, 1, [LONG])
+    return population(Random(seed).choice, 1, [LONG])  # noqa: S311 - no secret
 
 
 @cache
@@ -232,10 +235,8 @@ def by_sql(catalogue: Catalogue, asked: Population, *names: str) -> np.ndarray:
     with duckdb.connect(config={"threads": 1}) as connection:
         for name, table in {**asked.history.tables, "moments": rows}.items():
             connection.register(name, table)
-        text = f"SELECT COLUMNS(* EXCLUDE (row))::DOUBLE FROM ({statement(catalogue, *names)}) ORDER BY row"
-        found = connection.sql(text).to_arrow_table()
-    columns = [column.to_numpy() for column in found.columns]
-    return np.stack(columns, axis=1)
+        found = connection.sql(statement(catalogue, *names)).select("COLUMNS(* EXCLUDE (row))::DOUBLE").to_arrow_table()
+    return np.stack([column.to_numpy() for column in found.columns], axis=1)
 
 
 def bits(values: Any) -> np.ndarray:
@@ -246,7 +247,7 @@ def bits(values: Any) -> np.ndarray:
 
 def one_moment_each(asked: Population) -> Population:
     """The same patients, each asked about once."""
-    first = {name: moment for name, moment in reversed(list(zip(asked.patient_ids, asked.as_of, strict=True)))}
+    first = dict(reversed(list(zip(asked.patient_ids, asked.as_of, strict=True))))
     return replace(asked, patient_ids=list(first), as_of=list(first.values()))
 
 
