@@ -114,4 +114,14 @@ def catalogues(draw: st.DrawFn) -> Catalogue:
     whole = [family for family in found if not family.by]
     pairs = [(top, bottom) for top in whole for bottom in whole if set(top.windows) <= set(bottom.windows)]
     shares = [share(top, bottom, f"s{at}", L, "x") for at, (top, bottom) in enumerate(pairs)]
-    return Catalogue(*found, *shares)
+    return Drawn(*found, *shares)
+
+
+class Drawn(Catalogue):
+    """A catalogue that a counterexample shows."""
+
+    def __repr__(self) -> str:
+        said = [f"{family.name}={family.aggregate} {family.source}.{family.measure} where={family.where} by={family.by} "
+                f"levels={list(family.levels or [])} {family.windows} never={family.never} of={family.of}"
+                for family in self.families]  # fmt: skip
+        return "\n".join(said)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from pprint import pformat
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -84,7 +85,7 @@ VALUES: dict[str, list[Any]] = {
     "answers.question": ["pain", "smoking", "diabetes", "broken", *UNKNOWN],
     "answers.value": [0.0, 1.0, 2.0, 3.0, 10.0, -1.0, 0.5],
     "findings.value": [0, 1, 3, 4, 17, 28, 100],
-    "charges.cents": [0, 1, 4_550, 99_999_999_999],
+    "charges.cents": [0, 1, 4_550, 1_000_000],
     "appointments.appointment_id": ["1", "2", "3"],
     "appointments.starts_at": [datetime(2025, 6, 1, tzinfo=UTC)],
     "diagnoses.tooth": [None, 36],
@@ -96,13 +97,25 @@ VALUES: dict[str, list[Any]] = {
 BIRTHS = [None, date(1950, 2, 28), date(1992, 2, 29), date(2000, 3, 1), date(2020, 12, 31), date(1999, 10, 27)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Population:
     """Patients with their events, and what is asked about them."""
 
     history: History
     patient_ids: list[str]
     as_of: list[datetime]
+
+    def __repr__(self) -> str:
+        """The rows that there are, for a counterexample to be read."""
+        rows = {
+            name: table.to_pylist()
+            for name, table in self.history.tables.items()
+            if table.num_rows and name != "patients"
+        }
+        return pformat({"asked": list(zip(self.patient_ids, self.as_of, strict=True)), **rows}, width=200)
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text(repr(self))
 
     @property
     def moments(self) -> Moments:
@@ -232,10 +245,11 @@ def by_sql(catalogue: Catalogue, asked: Population, *names: str) -> np.ndarray:
         "patient_id": pa.array(asked.patient_ids, pa.string()),
         "as_of": pa.array(asked.as_of, INSTANT),
     })  # fmt: skip
+    text = f"SELECT COLUMNS(* EXCLUDE (row))::DOUBLE FROM ({statement(catalogue, *names)})"  # noqa: S608 - no input
     with duckdb.connect(config={"threads": 1}) as connection:
-        for name, table in {**asked.history.tables, "moments": rows}.items():
-            connection.register(name, table)
-        found = connection.sql(statement(catalogue, *names)).select("COLUMNS(* EXCLUDE (row))::DOUBLE").to_arrow_table()
+        for name in {*catalogue.sources, "patients"}:
+            connection.register(name, asked.history[name])
+        found = connection.register("moments", rows).sql(text).to_arrow_table()
     return np.stack([column.to_numpy() for column in found.columns], axis=1)
 
 
@@ -249,6 +263,16 @@ def one_moment_each(asked: Population) -> Population:
     """The same patients, each asked about once."""
     first = dict(reversed(list(zip(asked.patient_ids, asked.as_of, strict=True))))
     return replace(asked, patient_ids=list(first), as_of=list(first.values()))
+
+
+def together(one: Population, other: Population) -> Population:
+    """Both populations as one, one after the other, so that a query answers for both at once."""
+    tables = {}
+    for name, rows in other.history.tables.items():
+        ids = pc.binary_join_element_wise(rows["patient_id"], "other", "-")
+        tables[name] = pa.concat_tables([one.history[name], rows.set_column(0, rows.schema.field(0), ids)])
+    ids = [*one.patient_ids, *(f"{name}-other" for name in other.patient_ids)]
+    return Population(History.of(tables), ids, [*one.as_of, *other.as_of])
 
 
 def with_another_future(choose: Choose, asked: Population) -> Population:
