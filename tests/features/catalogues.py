@@ -121,7 +121,8 @@ class Drawn(Catalogue):
     """A catalogue that a counterexample shows."""
 
     def __repr__(self) -> str:
-        said = [f"{family.name}={family.aggregate} {family.source}.{family.measure} where={family.where} by={family.by} "
-                f"levels={list(family.levels or [])} {family.windows} never={family.never} of={family.of}"
-                for family in self.families]  # fmt: skip
-        return "\n".join(said)
+        return "\n".join(
+            f"{family.name}: {family.aggregate} {family.source}.{family.measure} where {family.where} by {family.by} "
+            f"levels {list(family.levels or [])} windows {family.windows} never {family.never} of {family.of}"
+            for family in self.families
+        )

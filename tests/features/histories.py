@@ -36,7 +36,7 @@ MICROSECOND = timedelta(microseconds=1)
 Choose = Callable[[Sequence[Any]], Any]
 Row = dict[str, Any]
 
-SOURCES = tuple(name for name in EVENTS if name not in ("decisions", "messages"))
+SOURCES = tuple(name for name in EVENTS if name not in ("assessments", "decisions", "messages"))
 """Tables whose events are drawn: those that features read."""
 
 DAYS = [
@@ -107,11 +107,7 @@ class Population:
 
     def __repr__(self) -> str:
         """The rows that there are, for a counterexample to be read."""
-        rows = {
-            name: table.to_pylist()
-            for name, table in self.history.tables.items()
-            if table.num_rows and name != "patients"
-        }
+        rows = {name: self.history[name].to_pylist() for name in SOURCES if self.history[name].num_rows}
         return pformat({"asked": list(zip(self.patient_ids, self.as_of, strict=True)), **rows}, width=200)
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
