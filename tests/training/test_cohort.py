@@ -98,7 +98,7 @@ def test_patients_are_kept_apart() -> None:
     )
     assert found.moments.patient_ids.to_pylist() == ["a", "c"]
     assert found.visits.sum(1).tolist() == [1, 1]
-    assert found.attrition["nobody came"] == 1
+    assert found.attrition["nothing recorded before"] == 1
 
 
 def test_attrition_adds_up_on_a_simulated_population() -> None:
