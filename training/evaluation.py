@@ -269,7 +269,7 @@ class Checks:
         inputs: every `table.column` that the features read.
         known_time_checked: moments computed a second time from a cut-off history; `known_time_differing`: features
             that then differed.
-        permuted_auroc: AUROC after learning from needs dealt out anew, by segment.
+        permuted_auroc: AUROC when every patient is given another's need, by segment.
         strongest_feature, strongest_auroc: the feature that ranks best alone, at any threshold.
         additivity: largest distance between a margin and the sum of its reasons, log-odds.
     """

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.dental import DENTAL
-from models.estimators import Boosted
+from models.estimators import SHALLOW, Boosted
 from models.need import NeedModel, Predictions
 from models.segments import SegmentTable
 from training import leakage
@@ -44,6 +44,8 @@ from training.validation import ceiling, folds
 Floats = NDArray[np.float64]
 RULE = "today's rule"
 NO_MODEL = "the same for all"
+BY_HEART, BY_HEART_ROUNDS = {**SHALLOW, "num_leaves": 31, "min_child_samples": 5, "learning_rate": 0.1}, 50
+"""Settings with which a model learns rows by heart, if there is anything to recognise them by."""
 TIMED, SUMMED = 100, 500
 """Rows answered one by one to measure the time, and rows whose reasons are summed up."""
 
@@ -195,7 +197,7 @@ def _checks(model: NeedModel, ground: Ground) -> Checks:
         key=lambda found: found.auroc,
     )
     permuted = leakage.permuted_auroc(
-        parts, lambda side: reached(side, table), lambda: Boosted(parts.learn.names, rounds=100)
+        parts, lambda side: reached(side, table), lambda: Boosted(parts.learn.names, BY_HEART, BY_HEART_ROUNDS)
     )
     known = leakage.KnownTime.of(parts.test.made.get("known time", leakage.KnownTime.none().said()))
     return Checks(

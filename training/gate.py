@@ -158,7 +158,7 @@ def permuted_needs(case: _Case) -> Iterator[Said]:
     found = case.checks.permuted_auroc if case.checks else {}
     for segment in case.challenger.thresholds:
         value = found.get(segment, float("nan"))
-        yield segment, f"AUROC {value:.3f} after needs were dealt out anew", f"at most {most}", value <= most
+        yield segment, f"AUROC {value:.3f} with needs dealt out to others", f"at most {most}", value <= most
 
 
 def strongest_feature(case: _Case) -> Iterator[Said]:

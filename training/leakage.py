@@ -4,7 +4,7 @@
   that differs has seen what was not known yet.
 - *Inputs*: the columns that a catalogue reads, to be held against those that must never be read.
 - *Contract*: what every file of examples must satisfy, and every split of it.
-- *Permutation*: the same training on needs dealt out to other patients must find nothing.
+- *Permutation*: training on needs that were dealt out to other patients must find nothing.
 - *Strongest feature*: one feature that alone ranks as well as the best published models is no feature.
 """
 
@@ -152,14 +152,22 @@ def strongest(x: Floats, reached: Bools, names: Sequence[str]) -> Strongest:
     return Strongest(names[best], float(either_way[best]))
 
 
-def permuted_auroc(parts: Split, reached: Callable[[Any], Bools], make: Callable[[], Estimator]) -> tuple[float, ...]:
-    """AUROC at each threshold on the test rows after learning from needs that were dealt out to other rows.
+def permuted_auroc(parts: Split, goal: Callable[[Any], Bools], make: Callable[[], Estimator]) -> tuple[float, ...]:
+    """AUROC at each threshold when every patient is given another's need, in the learnt and in the tested rows alike.
 
-    About .5 where nothing leaks; what is above it got in through the split or the rows, not through need.
+    About .5 where nothing leaks, for then nothing of a tested patient is known from the learnt rows; above it where
+    patients stand on both sides and can be told by their features.
+
+    Args:
+        parts: the split.
+        goal: whether the need of some rows reached each threshold, shape (n, thresholds).
+        make: makes an unfitted estimator that can learn rows by heart.
     """
     rng = np.random.default_rng(1)
+    needs = np.concatenate([goal(parts.learn), goal(parts.test)])
+    names = np.unique(np.concatenate([parts.learn.patient_ids, parts.test.patient_ids]))
+    given = needs[rng.integers(0, len(needs), len(names))]
+    learnt, tested = (given[np.searchsorted(names, side.patient_ids)] for side in (parts.learn, parts.test))
     some = rng.permutation(len(parts.learn))[:PERMUTED_ROWS]
-    dealt = reached(parts.learn)[rng.permutation(some)]
-    margins = make().fit(parts.learn.x[some], dealt).margins(parts.test.x)
-    happened = reached(parts.test)
-    return tuple(auroc(margins[:, k], happened[:, k]) for k in range(happened.shape[1]))
+    margins = make().fit(parts.learn.x[some], learnt[some]).margins(parts.test.x)
+    return tuple(auroc(margins[:, k], tested[:, k]) for k in range(tested.shape[1]))

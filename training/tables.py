@@ -290,7 +290,7 @@ def _checks(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield "known time", f"{again}; differing: {differing}"
         yield "strongest single feature", f"{found.strongest_feature}, AUROC {found.strongest_auroc:.3f}"
         for segment, value in found.permuted_auroc.items():
-            yield f"needs dealt out anew, at least {segment}", f"AUROC {value:.3f}"
+            yield f"needs dealt out to others, at least {segment}", f"AUROC {value:.3f}"
         yield "reasons against their margin", f"{found.additivity:.1e} log-odds apart at most"
         yield "columns that the features read", ", ".join(found.inputs)
     if cost is not None:

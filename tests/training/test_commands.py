@@ -34,16 +34,17 @@ def latest_run(name: str) -> mlflow.entities.Run:
     return runs[0]
 
 
-def test_nothing_is_promoted_before_there_is_anything(trained: Trained, tmp_path: Path, capsys: Out) -> None:
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/empty.db")
-    try:
-        assert trained.run("promote") == 1
-        assert trained.run("compare", "7", "champion") == 1
-        assert main(["rollback"]) == 1
-    finally:
-        mlflow.set_tracking_uri(trained.tracking)
+def test_nothing_is_promoted_before_there_is_anything(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    assert trained.run("compare", "7", "champion") == 1
+    assert main(["rollback"]) == 1
+    assert main(["reproduce", "no-such-run"]) == 1
+    monkeypatch.setattr(tracking, "NAME", "nobody")
+    assert trained.run("promote") == 1
     said = capsys.readouterr().err
-    assert "no tarve-need@challenger is registered; run: python -m training train" in said
+    assert "run no-such-run has no recipe.json" in said
+    assert "no nobody@challenger is registered; run: python -m training train" in said
     assert "there is no version 7 of tarve-need" in said
     assert "training rollback: there is no champion" in said
 
