@@ -115,7 +115,7 @@ class Card:
         try:
             words = yaml.safe_load(path.read_text(encoding="utf-8"))
             titles = [section["title"] for section in words["sections"]]
-            words["label"]["sections"], words["name"]
+            words["label"]["sections"], words["name"]["en"]
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise CardError(f"{path.name} holds no model card: {type(error).__name__} {error}") from error
         if len(set(titles)) < len(titles):
@@ -189,7 +189,14 @@ class Card:
         return " ".join(part for part in (section.get("text", ""), self._one_of(section)) if part)
 
     def _names(self) -> Mapping[str, str]:
-        return {"name": self.words["name"], **(self.measured.words if self.measured else {})}
+        measured = self.measured.words if self.measured else {}
+        model = measured.get("model", "")
+        kinds = self.words.get("kinds", {}).get(model, {})
+        return {
+            "name": self.words["name"]["en"],
+            **{f"kind.{language}": kinds.get(language, model) for language in LANGUAGES},
+            **measured,
+        }
 
     def _filled(self, text: str, language: Language = "en") -> str:
         names = self._names()
@@ -217,8 +224,9 @@ class Card:
              "figures": each.get("measured") == "performance"}
             for each in self.words["sections"]
         ]  # fmt: skip
-        return {"card": self, "words": self.words, "sections": sections, "responsible": self._who("responsible", "en"),
-                "contact": self._who("contact", "en"), "thresholds": self._rows("en")}  # fmt: skip
+        who = {role: self._who(role, "en") for role in ("responsible", "contact")}
+        return {"card": self, "name": self.words["name"]["en"], "words": self.words, "sections": sections,
+                "thresholds": self._rows("en"), **who}  # fmt: skip
 
     def _who(self, role: str, language: Language) -> str:
         named = self._one_of(self.words.get(role) or {}) or {}
@@ -230,7 +238,8 @@ class Card:
             for each in self.words["label"]["sections"]
         ]
         head = {name: texts[language] for name, texts in _HEAD.items()}
-        return {"card": self, "language": language, "title": self.words["label"]["title"][language], "head": head,
+        return {"card": self, "language": language, "title": self.words["label"]["title"][language],
+                "name": self.words["name"][language], "head": head,
                 "sections": sections, "thresholds": self._rows(language), "run": self._names().get("run_id", ""),
                 "responsible": self._who("responsible", language)}  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The figures of a report, as SVG text that stands in a page by itself: no script, no font file, no outside asset.
 
-Each is four or five inches wide, so that its letters stay readable when a page of 320 pixels shrinks it, and each says
-nothing by colour alone. The numbers behind a figure stand in a table beside it, made by the report.
+Each is so narrow that its letters stay readable when a page of 320 pixels shrinks it, and each says nothing by colour
+alone. The numbers behind a figure stand in a table beside it, made by the report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from training.evaluation import Curves, Subgroup
 
 Floats = NDArray[np.float64]
-WIDTH, WIDER, HEIGHT = 4.0, 5.0, 3.0
+WIDTH, HEIGHT, SMALL = 3.6, 2.8, 8
 INK, MODEL, OTHER, SOFT, BAND = "#1b1f24", "#0b5fa5", "#b3420b", "#6b7580", "#cfe0ee"
 DASHES: Sequence[str | tuple[int, tuple[int, ...]]] = ("-", "--", ":", "-.", (0, (6, 1, 1, 1)))
 STYLE: Any = {
@@ -42,10 +42,10 @@ class Drawing:
 
 
 @contextmanager
-def _drawn(name: str, into: list[str], height: float = HEIGHT, width: float = WIDTH) -> Iterator[Axes]:
+def _drawn(name: str, into: list[str], height: float = HEIGHT) -> Iterator[Axes]:
     """Axes to draw on; at the end the SVG is appended, its ids made the figure's own."""
     with mpl.rc_context(STYLE):
-        picture = Figure(figsize=(width, height), layout="constrained")
+        picture = Figure(figsize=(WIDTH, height), layout="constrained")
         yield picture.add_subplot()
         text = io.StringIO()
         picture.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -134,9 +134,9 @@ def forest(name: str, groups: Sequence[Subgroup], segment: str, whole: float) ->
             axes.plot([low, high], [place, place], color=INK, linewidth=1)
             axes.plot(value, place, "o", color=MODEL, markersize=4)
         axes.axvline(whole, color=SOFT, linestyle="--", linewidth=1)
-        axes.set_yticks(range(len(shown)), [_short(each) for each in reversed(shown)], fontsize=7)
+        axes.set_yticks(range(len(shown)), [_short(each) for each in reversed(shown)], fontsize=SMALL)
         axes.tick_params(left=False)
-        axes.set(xlabel="AUROC (95 %); dashed: everyone", ylim=(-0.7, len(shown) - 0.3))
+        axes.set(xlabel="AUROC, 95 %", ylim=(-0.7, len(shown) - 0.3))
     worst = min(shown, key=lambda each: each.figures[segment].auroc[0], default=None)
     said = f"lowest in {_short(worst)}: {worst.figures[segment].auroc[0]:.3f}" if worst else "no subgroup is assessable"
     return Drawing(made[0], f"AUROC of at least {segment} in {len(shown)} subgroups; {said}.")
@@ -160,15 +160,16 @@ def beeswarm(name: str, labels: Sequence[str], contributions: Floats, values: Fl
         segment: that the threshold leads into.
     """
     made: list[str] = []
-    with _drawn(name, made, 0.9 + 0.2 * len(labels), WIDER) as axes:
-        for at in range(len(labels)):
-            x = contributions[:, at]
-            dots = axes.scatter(x, len(labels) - 1 - at + 0.38 * _spread(x), c=ranks(values[:, at]), cmap="cividis",
+    with _drawn(name, made, 0.9 + 0.3 * len(labels)) as axes:
+        for at, label in enumerate(labels):
+            x, middle = contributions[:, at], len(labels) - 1.3 - at
+            dots = axes.scatter(x, middle + 0.24 * _spread(x), c=ranks(values[:, at]), cmap="cividis",
                                 vmin=0, vmax=1, s=2.5, linewidths=0, rasterized=True)  # fmt: skip
-        axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(labels)), list(reversed(labels)), fontsize=7)
-        axes.tick_params(left=False)
-        axes.set(xlabel="log-odds added to the margin", ylim=(-0.7, len(labels) - 0.3))
+            axes.text(0, middle + 0.3, label, transform=axes.get_yaxis_transform(), fontsize=SMALL,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+        axes.axvline(0, color=INK, linewidth=0.8, zorder=0)
+        axes.spines["left"].set_visible(False)
+        axes.set(xlabel="log-odds added to the margin", ylim=(-0.7, len(labels) - 0.6), yticks=[])
         bar = axes.figure.colorbar(dots, ax=axes, ticks=[0, 1], location="bottom", aspect=40, pad=0.02)
         bar.ax.set_xticklabels(["low value", "high value"])
     size = np.abs(contributions[:, 0]).mean()
