@@ -91,9 +91,7 @@ def test_a_file_is_complete_or_not_there(trained: Trained, tmp_path: Path, monke
     assert not (tmp_path / "x.parquet").exists()
 
 
-def test_what_cannot_be_scored_is_refused(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_scored_is_refused(trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.parquet"
     assert run(trained, out, "--block", "0") == 1
     assert main(["score", "--history", str(tmp_path), "--as-of", "yesterday", "--out", str(out)]) == 1
@@ -111,7 +109,6 @@ def test_what_cannot_be_scored_is_refused(
     object.__setattr__(model, "catalogue", "another")
     with pytest.raises(ModelError, match="reads features another"):
         Scorer.of(model)
-    del monkeypatch
 
 
 BARE = """
@@ -141,6 +138,7 @@ def test_the_logged_model_loads_without_the_code_of_training(trained: Trained, t
     assert np.array_equal(said[["at_least_1", "at_least_2"]].to_numpy(), model.predict(x).at_least)
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("default")
 def test_spark_says_the_same(trained: Trained, scored: pa.Table, tmp_path: Path) -> None:
     needs("java")
