@@ -190,7 +190,7 @@ def _label_bias(ground: Ground, predicted: Predictions) -> tuple[LabelBias, ...]
 
 
 def _checks(model: NeedModel, ground: Ground) -> Checks:
-    parts, table = ground.parts, ground.table
+    parts, table, may_be_empty = ground.parts, ground.table, ground.policy.may_be_empty
     goal = reached(parts.test, table)
     alone = max(
         (leakage.strongest(parts.test.x, goal[:, k], parts.test.names) for k in range(goal.shape[1])),
@@ -201,7 +201,7 @@ def _checks(model: NeedModel, ground: Ground) -> Checks:
     )
     known = leakage.KnownTime.of(parts.test.made.get("known time", leakage.KnownTime.none().said()))
     return Checks(
-        contract=leakage.contract(parts, DENTAL, table.horizon_days),
+        contract=leakage.contract(parts, DENTAL, table.horizon_days, may_be_empty),
         inputs=leakage.inputs(DENTAL),
         known_time_checked=known.checked,
         known_time_differing=known.differing,

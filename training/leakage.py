@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +108,17 @@ def inputs(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(read))
 
 
-def contract(parts: Split, catalogue: Catalogue, horizon_days: int) -> tuple[str, ...]:
-    """What is wrong with the examples of a split, as sentences; empty when nothing is."""
-    return tuple(_faults(parts, catalogue, horizon_days))
+def contract(
+    parts: Split, catalogue: Catalogue, horizon_days: int, may_be_empty: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What is wrong with the examples of a split, as sentences; empty when nothing is.
+
+    `may_be_empty` are columns that may be missing throughout.
+    """
+    return tuple(_faults(parts, catalogue, horizon_days, may_be_empty))
 
 
-def _faults(parts: Split, catalogue: Catalogue, horizon_days: int) -> Iterator[str]:
+def _faults(parts: Split, catalogue: Catalogue, horizon_days: int, may_be_empty: Collection[str]) -> Iterator[str]:
     for name, side in (("learn", parts.learn), ("test", parts.test)):
         if side.names != catalogue.names or side.catalogue != catalogue.version:
             yield f"{name}: the columns are not those of catalogue {catalogue.version}"
@@ -123,7 +128,8 @@ def _faults(parts: Split, catalogue: Catalogue, horizon_days: int) -> Iterator[s
             yield f"{name}: {int((side.visits.sum(1) == 0).sum())} rows have no visit: nobody came"
         if np.isinf(side.x).any():
             yield f"{name}: a feature is infinite"
-        empty = [side.names[at] for at in np.flatnonzero(np.isnan(side.x).all(axis=0))]
+        never = [side.names[at] for at in np.flatnonzero(np.isnan(side.x).all(axis=0))]
+        empty = [column for column in never if column not in may_be_empty]
         if empty:
             yield f"{name}: {', '.join(empty)} is always missing"
         keys = np.char.add(np.char.add(side.patient_ids, " "), side.as_of.astype(np.str_))

@@ -35,6 +35,7 @@ class Policy:
     learn_events_at_least: int
     known_time_checked_at_least: int
     forbidden_inputs: tuple[str, ...]
+    may_be_empty: tuple[str, ...]
     permuted_auroc_at_most: float
     strongest_feature_at_most: float
     auroc_low_at_least: float

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features import evaluate as evaluator
 from features.catalogue import Catalogue
 from features.dental import DENTAL
-from features.evaluate import Moments, Seen
+from features.evaluate import Moments
 from features.families import Label, count, share
+from features.seen import Seen
 from models.estimators import Boosted
 from models.segments import read_tables
 from records.clock import instant
@@ -48,12 +48,12 @@ def test_honest_features_do_not_change_when_the_future_is_cut_off() -> None:
 
 
 def test_a_feature_that_sees_the_future_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = evaluator._seen
+    honest = Seen.of
 
     def sees_all(source, rows, as_of, day) -> Seen:
         return honest(source, rows, np.full_like(as_of, np.iinfo(np.int64).max), day)
 
-    monkeypatch.setattr(evaluator, "_seen", sees_all)
+    monkeypatch.setattr(Seen, "of", sees_all)
     assert "visits_m24" in leakage.known_time(CATALOGUE, RECORD, MOMENTS).differing
 
 
@@ -100,6 +100,7 @@ def test_every_breach_of_the_contract_is_a_sentence() -> None:
     infinite[0, 0], empty[:, 1] = np.inf, np.nan
     assert "learn: a feature is infinite" in faults(learn=replace(learn, x=infinite))
     assert f"learn: {CATALOGUE.names[1]} is always missing" in faults(learn=replace(learn, x=empty))
+    assert leakage.contract(replace(good, learn=replace(learn, x=empty)), CATALOGUE, 365, CATALOGUE.names[1:2]) == ()
     twice = np.array(["p00000"] * len(test)), np.full(len(test), test.as_of.max())
     assert f"test: {len(test) - 1} moments stand twice" in faults(
         test=replace(test, patient_ids=twice[0], as_of=twice[1])
