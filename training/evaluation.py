@@ -146,6 +146,25 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class Amount:
+    """Expected care beside the care that episodes took.
+
+    Attributes:
+        what: `visits` or `minutes`. `profession`: who gives it, or `all`.
+        expected, taken: means of the model and of the record.
+        ratio: taken for each expected, with its 95 % interval.
+        error: mean absolute error.
+    """
+
+    what: Literal["visits", "minutes"]
+    profession: str
+    expected: float
+    taken: float
+    ratio: tuple[float, float, float]
+    error: float
+
+
+@dataclass(frozen=True)
 class Captured:
     """Care that went to the tenth of the people whom a model ranked highest, as shares of all care, 0-1."""
 
@@ -327,6 +346,7 @@ class Evaluation:
     bookings: tuple[Booking, ...] = ()
     confusion: Confusion | None = None
     captured: tuple[Captured, ...] = ()
+    amounts: tuple[Amount, ...] = ()
     subgroups: tuple[Subgroup, ...] = ()
     folds: tuple[Fold, ...] = ()
     what_ifs: tuple[WhatIf, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,6 +22,7 @@ from training.bootstrap import Resamples
 from training.censoring import what_ifs
 from training.compare import Split, SplitDefinition, reached, test_rows
 from training.evaluation import (
+    Amount,
     Booking,
     Captured,
     Checks,
@@ -38,7 +39,7 @@ from training.labelbias import label_bias
 from training.performance import curves, perform
 from training.policy import Policy
 from training.slices import dimensions
-from training.utility import booking, captured, confusion, slots
+from training.utility import amounts, booking, captured, confusion, slots
 from training.validation import ceiling, folds
 
 Floats = NDArray[np.float64]
@@ -130,6 +131,7 @@ def examine(model: NeedModel, ground: Ground, rule: NeedModel, others: Mapping[s
         bookings=_bookings(strategies, test, table),
         confusion=confusion(table.suggest(predicted.at_least), table.of_visits(test.visits.sum(1)), table),
         captured=_captured(strategies, ground),
+        amounts=tuple(_amounts(model, predicted, ground)),
         subgroups=tuple(
             subgroups(
                 Measured(predicted.at_least, goal, np.maximum(gap, 0), np.maximum(-gap, 0), test.patient_ids,
@@ -173,6 +175,12 @@ def _captured(strategies: Mapping[str, Predictions], ground: Ground) -> tuple[Ca
         captured(name, ranking, visits, minutes, resamples)
         for name, ranking in (ranked | {"perfect foresight": minutes}).items()
     )
+
+
+def _amounts(model: NeedModel, predicted: Predictions, ground: Ground) -> Iterator[Amount]:
+    test, professions, resamples = ground.parts.test, model.need.professions, ground.resamples
+    yield from amounts("visits", predicted.visits, test.visits, professions, resamples)
+    yield from amounts("minutes", predicted.minutes, test.minutes, professions, resamples)
 
 
 def _learnt(learn: Examples, table: SegmentTable) -> Learnt:

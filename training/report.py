@@ -114,8 +114,8 @@ def page(evaluation: Evaluation, story: Story) -> str:
 
 
 def _tables(evaluation: Evaluation, story: Story) -> dict[str, Table | None]:
-    made = (tables.summary, tables.what_ifs, tables.bookings, tables.confusion, tables.captured, tables.folds,
-            tables.label_bias, tables.coverage, tables.checks)  # fmt: skip
+    made = (tables.summary, tables.what_ifs, tables.bookings, tables.confusion, tables.captured, tables.amounts,
+            tables.folds, tables.label_bias, tables.coverage, tables.checks)  # fmt: skip
     return {make.__name__: make(evaluation) for make in made} | {
         "attrition": tables.attrition(story.attrition),
         "comparison": tables.comparison(story.models) if story.models else None,

@@ -196,6 +196,17 @@ def confusion(evaluation: Evaluation) -> Table | None:
     return _table("Confusion in minutes", ("suggested", *found.segments), rows)
 
 
+def amounts(evaluation: Evaluation) -> Table:
+    """Expected care beside the care that episodes took, in all and by profession."""
+    head = ("what", "profession", "expected", "taken", "taken / expected", "mean absolute error")
+    rows = (
+        (each.what, each.profession, number(each.expected, 2), number(each.taken, 2), ranged(*each.ratio, places=2),
+         number(each.error, 2))
+        for each in evaluation.amounts
+    )  # fmt: skip
+    return _table("Expected care beside care taken", head, rows, 1)
+
+
 def captured(evaluation: Evaluation) -> Table:
     """Care of the tenth ranked highest."""
     head = ("who ranks", "of all visits", "of all chair minutes")

@@ -6,12 +6,15 @@ Net benefit counts true positives, less false positives weighed by the odds of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from models.segments import SegmentTable
 from training.bootstrap import Resamples, interval
-from training.evaluation import Booking, Captured, Confusion, NetBenefit
+from training.evaluation import Amount, Booking, Captured, Confusion, NetBenefit
 from training.slices import shown
 
 Floats = NDArray[np.float64]
@@ -107,3 +110,29 @@ def captured(strategy: str, ranking: Floats, visits: Floats, minutes: Floats, re
     sums = resamples.sums(np.stack([minutes * top, minutes], axis=1))
     return Captured(strategy, float((visits * top).sum() / visits.sum()), float((minutes * top).sum() / minutes.sum()),
                     interval(sums[:, 0] / sums[:, 1]))  # fmt: skip
+
+
+def amounts(
+    what: Literal["visits", "minutes"],
+    expected: Floats,
+    taken: Floats,
+    professions: Sequence[str],
+    resamples: Resamples,
+) -> Iterator[Amount]:
+    """Expected and taken care in all and by profession.
+
+    Args:
+        what: which amounts they are.
+        expected, taken: by profession, shape (n, professions).
+        professions: names of the columns.
+        resamples: of the rows' patients.
+    """
+    for name, one, other in (
+        ("all", expected.sum(1), taken.sum(1)),
+        *((name, expected[:, at], taken[:, at]) for at, name in enumerate(professions)),
+    ):
+        sums = resamples.sums(np.stack([other, one], axis=1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios, ratio = sums[:, 0] / sums[:, 1], float(np.float64(other.sum()) / one.sum())
+        yield Amount(what, name, float(one.mean()), float(other.mean()), (ratio, *interval(ratios)),
+                     float(np.abs(one - other).mean()))  # fmt: skip

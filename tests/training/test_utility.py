@@ -72,6 +72,17 @@ def test_the_tenth_ranked_highest_captures_its_care() -> None:
     assert found.bounds[0] < found.minutes < found.bounds[1]
 
 
+def test_expected_and_taken_care_are_told_by_profession() -> None:
+    taken = np.column_stack([np.tile([2.0, 4.0], 50), np.zeros(100)])
+    expected = np.column_stack([np.full(100, 2.0), np.zeros(100)])
+    found = list(utility.amounts("visits", expected, taken, ("dentist", "hygienist"), Resamples.of(np.arange(100), 50)))
+    assert [each.profession for each in found] == ["all", "dentist", "hygienist"]
+    assert (found[0].expected, found[0].taken, found[0].error) == (2.0, 3.0, 1.0)
+    assert found[1].ratio[0] == 1.5
+    assert found[1].ratio[1] < 1.5 < found[1].ratio[2]
+    assert np.isnan(found[2].ratio[0])
+
+
 def test_intervals_hold_the_figures() -> None:
     found = perform(P, Y, RESAMPLES, AT)
     for name, bounds in found.bounds.items():
