@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+from datetime import datetime
+from itertools import pairwise
 from random import Random
 from types import ModuleType
 from typing import Any, get_args
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from features.__main__ import main
@@ -16,7 +20,10 @@ from features.catalogue import Catalogue
 from features.dental import DENTAL
 from features.families import DERIVED, Aggregate, CatalogueError, Family, Label, count, last, share
 from features.sql import aggregates, card, columns, statement, words
+from features.sql.statement import ASKED
+from records.clock import HELSINKI, days
 from records.codes import NEED_GROUPS
+from records.schema import INSTANT
 from tests.features.histories import Population, bits, by_evaluator, by_sql, population
 from tests.rows import event, history
 
@@ -26,7 +33,7 @@ L = Label("x", "x", "x")
 def test_each_feature_alone_has_the_bits_that_it_has_among_all() -> None:
     asked = population(Random(1).choice, 4)  # noqa: S311 - no secret
     whole = by_sql(DENTAL, asked)
-    for name in DENTAL.names[::7]:
+    for name in DENTAL.names[::11]:
         assert (bits(by_sql(DENTAL, asked, name)[:, 0]) == bits(whole[:, DENTAL.names.index(name)])).all(), name
 
 
@@ -55,6 +62,19 @@ def test_the_text_is_read_whatever_names_and_values_hold() -> None:
     assert by_sql(catalogue, asked)[0, :4].tolist() == [1, 1, 1, 1]
     assert np.isnan(by_sql(catalogue, asked)[0, 4])
     assert (bits(by_sql(catalogue, asked)) == bits(by_evaluator(catalogue, asked))).all()
+
+
+def test_days_are_those_of_helsinki_around_every_clock_change_from_1900_to_2100() -> None:
+    months = [datetime(year, month, 1, tzinfo=HELSINKI) for year in range(1900, 2101) for month in range(1, 13)]
+    changed = [later for one, later in pairwise(months) if one.utcoffset() != later.utcoffset()]
+    until = np.array([month.timestamp() * 1e6 for month in changed], np.int64)
+    hours = np.arange(32 * 24) * 3_600_000_000
+    near = pa.array((until[:, None, None] - hours[:, None] - [0, 1]).ravel(), INSTANT)
+    rows = pa.table({"row": np.arange(len(near)), "patient_id": pa.nulls(len(near), pa.string()), "as_of": near})
+    with duckdb.connect(config={"threads": 1}) as connection:
+        asked = connection.register("moments", rows).sql(ASKED).order("row").to_arrow_table()
+    assert len(changed) > 200
+    assert (asked["today"].cast(pa.int32()).to_numpy() == days(near)).all()
 
 
 @pytest.mark.parametrize("group", NEED_GROUPS.groups)
