@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from records.history import History, OrderError, is_sorted
-from records.schema import TABLES
+from records.history import History, OrderError, is_sorted, order_of
+from records.schema import TABLES, Table
 
 ROWS_PER_GROUP = 65_536
 LATER = ("assessments",)
@@ -43,10 +43,7 @@ class Writer:
     def __enter__(self) -> Self:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self._staging = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
-        self._files = {
-            name: pq.ParquetWriter(self._staging / f"{name}.parquet", table.arrow(), compression="zstd")
-            for name, table in TABLES.items()
-        }
+        self._files = {name: _file(self._staging, table) for name, table in TABLES.items()}
         return self
 
     def write(self, block: History) -> None:
@@ -75,6 +72,12 @@ class Writer:
             shutil.rmtree(retired)
         else:
             self._staging.rename(self.folder)
+
+
+def _file(folder: Path, table: type[Table]) -> pq.ParquetWriter:
+    """An empty file that declares its rows' order, which `History` holds, so that readers need not look for it."""
+    order = pq.SortingColumn.from_ordering(table.arrow(), order_of(table))
+    return pq.ParquetWriter(folder / f"{table.name}.parquet", table.arrow(), compression="zstd", sorting_columns=order)
 
 
 def write(history: History, folder: Path) -> None:
