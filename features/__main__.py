@@ -1,4 +1,4 @@
-"""Look at the catalogue: `python -m features list`, `show NAME`, `sql NAME` and `page`."""
+"""Look at the catalogue: `python -m features list`, `show NAME`, `sql NAME` and `page`; or `compute` a matrix."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from features.compute import add_compute, compute
 from features.dental import DENTAL
 from features.dental.words import ABOUT
 from features.families import LANGUAGES, Feature
@@ -22,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sql = commands.add_parser("sql", help="one feature, or without a name all of them, as a SELECT for DuckDB")
     sql.add_argument("name", nargs="?")
     commands.add_parser("page", help="the page docs/features.md, in Markdown")
+    add_compute(commands)
     options = parser.parse_args(arguments)
+    if options.command == "compute":
+        return compute(options)
     if options.command == "page":
         print(page(DENTAL, ABOUT), end="")
         return 0

@@ -119,6 +119,11 @@ class Profile:
             holders=np.array(holders),
         )
 
+    @classmethod
+    def empty(cls, catalogue: str, names: Sequence[str]) -> Profile:
+        """The profile of no rows."""
+        return cls.of(catalogue, Matrix(tuple(names), np.empty((0, len(names)))), pa.array([], pa.string()))
+
     def __add__(self, other: Profile) -> Profile:
         """The profile of two blocks together; no patient may be in both.
 
@@ -244,7 +249,7 @@ def _mean_and_deviation(count: int, total: int, squares: int) -> tuple[float, fl
 
 def _ends(values: Floats) -> tuple[float, float]:
     known = values[~np.isnan(values)]
-    return (float(known.min()), float(known.max())) if len(known) else (math.nan, math.nan)
+    return (known.min() + 0.0, known.max() + 0.0) if len(known) else (math.nan, math.nan)  # no negative zero
 
 
 def _quantile(bins: Sequence[tuple[float | None, float | None, int]], share: float) -> float | None:
