@@ -36,7 +36,7 @@ from tqdm import tqdm
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from features.evaluate import Moments, evaluate
-from features.families import Label, age, last
+from features.families import WINDOWS, Label, age, last, since
 from models.estimators import Boosted
 from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop, read_items
 from models.segments import FirstAppointment, Segment, SegmentTable, read_tables
@@ -168,11 +168,23 @@ def _recommendations() -> SegmentTable:
     return SegmentTable(date(2011, 1, 1), "OHAREC", 0, segments, first)
 
 
+def dental(items: Sequence[Item]) -> Catalogue:
+    """The dental catalogue, with an answer's column for as long as the answer holds."""
+    others = [family for family in DENTAL.families if family.source != "answers"]
+    windows = {days: name for name, days in WINDOWS.items() if days}
+    answers = [
+        last("answers.value", "answer", _same("{level}"), "self_report", by="question", windows=windows[holds],
+             levels={item.name: _same(item.name) for item in items if item.holds == holds})
+        for holds in sorted({item.holds for item in items})
+    ]  # fmt: skip
+    return Catalogue(*others, *answers, since("answers", "since_answer", _same("since"), "self_report"))
+
+
 def simulated(patients: int, people: int, seed: int = 1) -> Trial:
     """Simulated people: the catalogue's features, and the interviews at the moments of the cohort."""
     table, items = read_tables()[-1], read_items()
-    questions = tuple(item.name for item in items)
-    parts = [_contacts(block.history, questions, table) for block in simulate(patients, YEARS, seed, UNTIL)]
+    catalogue = dental(items)
+    parts = [_contacts(block.history, catalogue, items, table) for block in simulate(patients, YEARS, seed, UNTIL)]
     rows = Asked(*(np.concatenate([getattr(part, name) for part, _ in parts])
                    for name in ("x", "given", "reached", "groups")))  # fmt: skip
     as_of = np.concatenate([moments for _, moments in parts])
@@ -180,16 +192,19 @@ def simulated(patients: int, people: int, seed: int = 1) -> Trial:
     hashes = np.array([zlib.crc32(name.encode()) % 10_000 / 10_000 for name in rows.groups.tolist()])
     learnt = (hashes >= HELD_OUT) & (as_of + table.horizon_days * DAY < first)
     tested = (hashes < HELD_OUT) & (as_of >= first) & (~np.isnan(rows.given)).any(axis=1)
-    return Trial("simulation", DENTAL, items, table, rows.take(learnt), _some(rows.take(tested), people))
+    return Trial("simulation", catalogue, items, table, rows.take(learnt), _some(rows.take(tested), people))
 
 
-def _contacts(history: History, questions: Sequence[str], table: SegmentTable) -> tuple[Asked, NDArray[np.int64]]:
+def _contacts(
+    history: History, catalogue: Catalogue, items: Sequence[Item], table: SegmentTable
+) -> tuple[Asked, NDArray[np.int64]]:
     cohort = build(history, CohortDefinition(horizon_days=table.horizon_days), end_of_day(UNTIL))
     segment = table.of_visits(cohort.visits.sum(axis=1))
     reached = segment[:, None] >= np.arange(1, len(table.segments))
-    x = evaluate(DENTAL, history, cohort.moments).values
+    x = evaluate(catalogue, history, cohort.moments).values
     ids = cohort.moments.patient_ids.to_numpy(zero_copy_only=False).astype(np.str_)
-    return Asked(x, given_at(history, cohort.moments, questions), reached, ids), microseconds(cohort.moments.as_of)
+    given = given_at(history, cohort.moments, [item.name for item in items])
+    return Asked(x, given, reached, ids), microseconds(cohort.moments.as_of)
 
 
 def _some(rows: Asked, people: int) -> Asked:
