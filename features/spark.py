@@ -26,7 +26,7 @@ from records.schema import EVENTS, INSTANT, TABLES
 
 BLOCK = 50_000
 """Rows of the long table that are evaluated at a time, give or take a patient; larger blocks took more memory and no
-less time (10,000 simulated patients over ten years, five moments each: 350 MB a worker; 640 MB with four times this)."""
+less time (10,000 simulated patients, ten years, five moments each: 350 MB a worker; 640 MB with four times this)."""
 
 LONG = ("patient_id", "table", "event_time", "event_id")
 """Keys of the long table, in the order in which it is sorted; a row of a table holds that table's columns as one
