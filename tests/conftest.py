@@ -6,6 +6,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.databases import postgres, postgres_url, sqlite_url, url
+
+__all__ = ["postgres", "postgres_url", "sqlite_url", "url"]
+
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["DO_NOT_TRACK"] = "true"

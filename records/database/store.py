@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from records.database.connection import engine, require_reachable
 from records.database.errors import DatabaseError, told_plainly
 from records.database.rows import RowError, arrow_table, fetching
-from records.database.tables import DATABASE_TABLES, in_order, key
+from records.database.tables import DATABASE_TABLES, in_order, key, not_retracted
 from records.database.versions import migrate
 from records.history import History
 from records.schema import TABLES
@@ -98,6 +98,8 @@ class Database:
     def read_patient(self, patient_id: str) -> History | None:
         """The history of one patient, or None when the database does not hold the patient.
 
+        Events that were taken back are not part of it.
+
         Raises:
             DatabaseError: the database fails, or holds what this code never wrote.
         """
@@ -142,6 +144,8 @@ class Database:
 def _of_patient(connection: Connection, name: str, patient_id: str) -> pa.Table:
     table = DATABASE_TABLES[name]
     statement = select(table).where(table.c.patient_id == patient_id).order_by(*in_order(table))
+    if TABLES[name].is_event():
+        statement = statement.where(not_retracted(table))
     with fetching(name):
         rows = connection.execute(statement).all()
     return arrow_table(name, rows)

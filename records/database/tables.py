@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Date,
     Dialect,
     Double,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    exists,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -149,6 +151,10 @@ def _rules(name: str, column: schema.Column) -> Iterator[tuple[str, str, str]]:
 DATABASE_TABLES: dict[str, Table] = {name: _table(table) for name, table in schema.TABLES.items()}
 """The SQLAlchemy table of each table of the schema, in its order: patients first, because events refer to them."""
 
+Index(
+    None, DATABASE_TABLES["vouchers"].c.voucher_id
+)  # who reports care on a voucher knows the voucher, not the patient
+
 CHECKS: dict[str, str] = {
     str(constraint.name): constraint.info["says"]
     for table in DATABASE_TABLES.values()
@@ -156,3 +162,19 @@ CHECKS: dict[str, str] = {
     if isinstance(constraint, CheckConstraint)
 }
 """What each named check says when it fails; it tells the column and the limit, never the value."""
+
+RETRACTIONS = Table(
+    "retractions",
+    METADATA,
+    Column("table_name", TEXT, primary_key=True),
+    Column("event_id", TEXT, primary_key=True),
+    Column("retracted_at", Instant(), nullable=False),
+)
+"""One row is one event that was taken back, because it never happened as recorded. The event's own row is kept, and is
+part of no history any more, as of whatever moment: every reader asks `not_retracted`."""
+
+
+def not_retracted(table: Table) -> ColumnElement[bool]:
+    """The condition that an event of one of the schema's tables was not taken back."""
+    taken_back = RETRACTIONS.c.table_name == table.name, RETRACTIONS.c.event_id == table.c.event_id
+    return ~exists().where(*taken_back)

@@ -1,10 +1,15 @@
-"""Which version of the schema a database has, and how it gets the one that this code knows."""
+"""Which version of the schema a database has, and how it gets the one that this code knows.
+
+A room that keeps tables of its own beside the record history has a `Chain` of versions of its own: the same ways, other
+migrations, another version table in the same database.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -27,31 +32,115 @@ _LOCK = 0x7A52E
 """Names the advisory lock that keeps two processes from migrating one PostgreSQL database at once."""
 
 
-def migrate(url: str) -> None:
-    """Bring a database to the newest version of the schema; does nothing when it has it. A SQLite file is created.
+@dataclass(frozen=True)
+class Chain:
+    """The versions of some tables in a database, each made from the one before by a migration.
 
-    All migrations run in one transaction, and only one process runs them at a time.
-
-    Raises:
-        DatabaseError: the database cannot be reached, is newer than this code, or a migration does not fit it.
+    Attributes:
+        folder: where Alembic finds `env.py` and the folder `versions`.
+        version_table: where the database keeps the version that it has.
     """
-    _create_folder(url)
-    with _reached(url) as reached:
-        if not _is_current(reached, url):
-            _upgrade(reached, url)
+
+    folder: Path
+    version_table: str
+
+    def migrate(self, url: str) -> None:
+        """Bring a database to the newest version; does nothing when it has it. A SQLite file is created.
+
+        All migrations run in one transaction, and only one process runs them at a time.
+
+        Raises:
+            DatabaseError: the database cannot be reached, is newer than this code, or a migration does not fit it.
+        """
+        _create_folder(url)
+        with _reached(url) as reached:
+            if not self._is_current(reached, url):
+                self._upgrade(reached, url)
+
+    def downgrade(self, url: str, version: str) -> None:
+        """Take a database back to an earlier version, `base` for none: what only the newer one holds is lost.
+
+        Raises:
+            DatabaseError: the database cannot be reached or is newer than this code, or the version is not known.
+        """
+        with _reached(url) as reached, _alone(reached) as connection:
+            self._require_known(connection, url)
+            if version != "base" and version not in self.versions():
+                raise DatabaseError(f"there is no version {version}; there are {', '.join(sorted(self.versions()))}")
+            command.downgrade(self.config(connection), version)
+
+    def version(self, connection: Connection) -> str | None:
+        """The version that a database has; None before the first migration."""
+        context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
+        return context.get_current_revision()
+
+    def newest(self) -> str | None:
+        """The newest version that this code knows."""
+        return self._scripts().get_current_head()
+
+    def versions(self) -> set[str]:
+        """All versions that this code knows."""
+        return {script.revision for script in self._scripts().walk_revisions()}
+
+    def config(self, connection: Connection | None = None) -> Config:
+        """Alembic's settings without a file in the project's root; `%` is doubled because Alembic interpolates them."""
+        config = Config(attributes={"connection": connection}, cmd_opts=Namespace(quiet=True))
+        config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")
+        return config
+
+    def _scripts(self) -> ScriptDirectory:
+        return ScriptDirectory.from_config(self.config())
+
+    def _upgrade(self, reached: Engine, url: str) -> None:
+        try:
+            with _alone(reached) as connection:
+                self._require_known(connection, url)
+                command.upgrade(self.config(connection), "head")
+        except DBAPIError:
+            raise DatabaseError(
+                f"{masked(url)} cannot be migrated to version {self.newest()}: it is not as the earlier version left"
+                " it, or this user may not change it; nothing was changed"
+            ) from None
+
+    def _is_current(self, reached: Engine, url: str) -> bool:
+        with reached.connect() as connection:
+            self._require_known(connection, url)
+            return self.version(connection) == self.newest()
+
+    def _require_known(self, connection: Connection, url: str) -> None:
+        found = self.version(connection)
+        if found is not None and found not in self.versions():
+            raise DatabaseError(
+                f"{masked(url)} has version {found} of the schema, this code knows versions up to {self.newest()};"
+                " use the newer Tarve that made it"
+            )
+
+
+def records_chain() -> Chain:
+    """The versions of the record history's own tables."""
+    return Chain(FOLDER, VERSION_TABLE)
+
+
+def migrate(url: str) -> None:
+    """Bring the record history's tables to their newest version, as `Chain.migrate`."""
+    records_chain().migrate(url)
 
 
 def downgrade(url: str, version: str) -> None:
-    """Take a database back to an earlier version, `base` for none: what only the newer one holds is lost.
+    """Take the record history's tables back to an earlier version, as `Chain.downgrade`."""
+    records_chain().downgrade(url, version)
 
-    Raises:
-        DatabaseError: the database cannot be reached or is newer than this code, or the version is not known.
-    """
-    with _reached(url) as reached, _alone(reached) as connection:
-        _require_known(connection, url)
-        if version != "base" and version not in _versions():
-            raise DatabaseError(f"there is no version {version}; there are {', '.join(sorted(_versions()))}")
-        command.downgrade(_config(connection), version)
+
+def version(connection: Connection) -> str | None:
+    """The version of the record history's tables that a database has; None before the first migration."""
+    return records_chain().version(connection)
+
+
+def newest() -> str | None:
+    """The newest version of the record history's tables that this code knows."""
+    return records_chain().newest()
 
 
 def draft(message: str) -> Path:
@@ -63,50 +152,14 @@ def draft(message: str) -> Path:
     Returns:
         The new module among the versions.
     """
+    chain = records_chain()
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/draft.db"
-        migrate(url)
+        chain.migrate(url)
         with _reached(url) as reached, reached.connect() as connection:
-            number = f"{len(_versions()) + 1:04}"
-            written = command.revision(_config(connection), message, autogenerate=True, rev_id=number)
+            number = f"{len(chain.versions()) + 1:04}"
+            written = command.revision(chain.config(connection), message, autogenerate=True, rev_id=number)
     return Path(cast(Script, written).path)
-
-
-def version(connection: Connection) -> str | None:
-    """The version of the schema that a database has; None before the first migration."""
-    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
-
-
-def newest() -> str | None:
-    """The newest version of the schema that this code knows."""
-    return _scripts().get_current_head()
-
-
-def _upgrade(reached: Engine, url: str) -> None:
-    try:
-        with _alone(reached) as connection:
-            _require_known(connection, url)
-            command.upgrade(_config(connection), "head")
-    except DBAPIError:
-        raise DatabaseError(
-            f"{masked(url)} cannot be migrated to version {newest()}: it is not as the earlier version left it, or this"
-            " user may not change it; nothing was changed"
-        ) from None
-
-
-def _is_current(reached: Engine, url: str) -> bool:
-    with reached.connect() as connection:
-        _require_known(connection, url)
-        return version(connection) == newest()
-
-
-def _require_known(connection: Connection, url: str) -> None:
-    found = version(connection)
-    if found is not None and found not in _versions():
-        raise DatabaseError(
-            f"{masked(url)} has version {found} of the schema, this code knows versions up to {newest()};"
-            " use the newer Tarve that made it"
-        )
 
 
 @contextmanager
@@ -136,20 +189,3 @@ def _create_folder(url: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(f"the folder {file.parent} cannot be created: {error.strerror}") from None
-
-
-def _config(connection: Connection | None = None) -> Config:
-    """Alembic's settings without a file in the project's root; `%` is doubled because Alembic interpolates them."""
-    config = Config(attributes={"connection": connection}, cmd_opts=Namespace(quiet=True))
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _versions() -> set[str]:
-    return {script.revision for script in _scripts().walk_revisions()}

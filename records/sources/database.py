@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from records.database.connection import engine, masked, require_reachable, sqlite_file
 from records.database.errors import DatabaseError
 from records.database.rows import RowError, arrow_table, fetching
-from records.database.tables import DATABASE_TABLES, in_order
+from records.database.tables import DATABASE_TABLES, RETRACTIONS, in_order, not_retracted
 from records.schema import TABLES
 from records.sources.batch import Batch, SourceError
 
@@ -142,7 +142,11 @@ def _in_byte_order(connection: Connection, name: str) -> Select[Any]:
     columns: list[ColumnElement[Any]] = list(in_order(table))
     if connection.dialect.name == "postgresql":
         columns = [collate(column, "C") if isinstance(column.type, Text) else column for column in columns]
-    return select(table).order_by(*columns)
+    statement = select(table).order_by(*columns)
+    # Another program's database may keep no retractions.
+    if TABLES[name].is_event() and inspect(connection).has_table(RETRACTIONS.name):
+        statement = statement.where(not_retracted(table))
+    return statement
 
 
 def _require_schema(connection: Connection, url: str) -> None:

@@ -1,4 +1,4 @@
-"""A SQLite file and a real PostgreSQL server, each test with a database of its own."""
+"""A SQLite file and a real PostgreSQL server, each test with a database of its own: fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def postgres() -> Iterator[URL]:
 def postgres_url(postgres: URL) -> Iterator[str]:
     """A new, empty database on the server."""
     name = f"test_{uuid4().hex}"
-    with _administrator(postgres) as connection:
+    with administrator(postgres) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     yield postgres.set(database=name).render_as_string(hide_password=False)
-    with _administrator(postgres) as connection:
+    with administrator(postgres) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -70,7 +70,7 @@ def _missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def _administrator(postgres: URL) -> psycopg.Connection:
+def administrator(postgres: URL) -> psycopg.Connection:
     settings = {"user": postgres.username, "password": postgres.password, "dbname": postgres.database}
     return psycopg.connect(**settings, host=postgres.query["host"], autocommit=True)
 

@@ -1,0 +1,186 @@
+"""Many rows at once between a database and Arrow tables: as fast as each kind of database lets them through.
+
+PostgreSQL copies them as CSV, which Arrow reads and writes; SQLite hands over tuples.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pacsv
+from sqlalchemy import Connection, Dialect, Select, Table, column, select, table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from records.schema import INSTANT
+
+ROWS_AT_ONCE = 20_000
+BYTES_AT_ONCE = 1 << 20
+
+_KEPT = {INSTANT: pa.int64(), pa.date32(): pa.string(), pa.bool_(): pa.int64()}
+"""How SQLite keeps what it has no type for; see `records.database.tables`."""
+
+
+def fetch(
+    connection: Connection, query: Select[Any], schema: pa.Schema, done: Callable[[int], object] = lambda _: None
+) -> pa.Table:
+    """The rows of a query as an Arrow table.
+
+    Args:
+        connection: a connection in a transaction.
+        query: what it selects stands for the columns of the schema, in their order.
+        schema: columns of text, whole numbers, days or instants.
+        done: told, now and then, of how many more rows have come.
+    """
+    read = _read_copy if connection.dialect.name == "postgresql" else _read_tuples
+    batches = []
+    with _driver_errors(connection):
+        for batch in read(connection, query, schema):
+            batches.append(batch)
+            done(batch.num_rows)
+    return pa.Table.from_batches(batches, schema)
+
+
+def upsert(
+    connection: Connection,
+    into: Table,
+    rows: pa.Table,
+    changing: Sequence[str],
+    done: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Insert rows; where the key of one is there already, some columns take its values.
+
+    Args:
+        connection: a connection in a transaction.
+        into: a table whose primary key is one column.
+        rows: the rows, with the table's column names.
+        changing: the columns that change.
+        done: told, now and then, of how many more rows were written.
+    """
+    if rows.num_rows:
+        write = _write_copy if connection.dialect.name == "postgresql" else _write_tuples
+        with _driver_errors(connection):
+            write(connection, into, rows, changing, done)
+
+
+def _read_tuples(connection: Connection, query: Select[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    cursor = _driver(connection).cursor()
+    compiled = query.compile(dialect=connection.dialect)
+    cursor.execute(str(compiled), [_bound(compiled, name, connection.dialect) for name in compiled.positiontup or ()])
+    while rows := cursor.fetchmany(ROWS_AT_ONCE):
+        columns = zip(zip(*rows, strict=True), schema, strict=True)
+        yield pa.record_batch([_from_sqlite(values, field.type) for values, field in columns], schema=schema)
+
+
+def _from_sqlite(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array(values, _KEPT.get(kind, kind)).cast(kind)
+
+
+def _read_copy(connection: Connection, query: Select[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    compiled = query.compile(dialect=connection.dialect)
+    given = {name: _bound(compiled, name, connection.dialect) for name in compiled.params}
+    connection.exec_driver_sql("SET LOCAL datestyle TO 'ISO, YMD'")
+    with _driver(connection).cursor().copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)", given) as copy:
+        source = _Copied(copy)
+        if source.is_empty:
+            return
+        reading = pacsv.ReadOptions(column_names=schema.names, block_size=BYTES_AT_ONCE)
+        converting = pacsv.ConvertOptions(
+            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        )
+        parsing = pacsv.ParseOptions(newlines_in_values=True)
+        for batch in pacsv.open_csv(pa.PythonFile(source), reading, parsing, converting):
+            yield pa.record_batch(batch.columns, schema=schema)
+
+
+class _Copied(io.RawIOBase):
+    """What a COPY sends, as a file."""
+
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+        self._rest = bytes(copy.read())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it sends nothing at all."""
+        return not self._rest
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes: at most so many, at the end none."""
+        parts, length = [self._rest], len(self._rest)
+        while (size < 0 or length < size) and (part := bytes(self._copy.read())):
+            parts.append(part)
+            length += len(part)
+        joined = b"".join(parts)
+        cut = length if size < 0 else size
+        self._rest = joined[cut:]
+        return joined[:cut]
+
+
+def _write_tuples(
+    connection: Connection, into: Table, rows: pa.Table, changing: Sequence[str], done: Callable[[int], object]
+) -> None:
+    statement = sqlite.insert(into).values(dict.fromkeys(rows.column_names))
+    statement = statement.on_conflict_do_update(
+        index_elements=list(into.primary_key), set_={name: statement.excluded[name] for name in changing}
+    )
+    sql = str(statement.compile(dialect=connection.dialect))
+    for batch in rows.to_batches(max_chunksize=ROWS_AT_ONCE):
+        columns = [_for_sqlite(values).to_pylist() for values in batch.columns]
+        _driver(connection).cursor().executemany(sql, zip(*columns, strict=True))
+        done(batch.num_rows)
+
+
+def _for_sqlite(values: pa.Array) -> pa.Array:
+    return values.cast(_KEPT.get(values.type, values.type))
+
+
+def _write_copy(
+    connection: Connection, into: Table, rows: pa.Table, changing: Sequence[str], done: Callable[[int], object]
+) -> None:
+    names = ", ".join(rows.column_names)
+    connection.exec_driver_sql("DROP TABLE IF EXISTS incoming")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE incoming (LIKE {into.name}) ON COMMIT DROP")
+    with _driver(connection).cursor().copy(f"COPY incoming ({names}) FROM STDIN (FORMAT csv)") as copy:
+        for batch in rows.to_batches(max_chunksize=ROWS_AT_ONCE):
+            sink = io.BytesIO()
+            pacsv.write_csv(batch, sink, pacsv.WriteOptions(include_header=False))
+            copy.write(sink.getvalue())
+            done(batch.num_rows)
+    incoming = table("incoming", *(column(name) for name in rows.column_names))
+    statement = postgresql.insert(into).from_select(rows.column_names, select(incoming))
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(into.primary_key), set_={name: statement.excluded[name] for name in changing}
+        )
+    )
+
+
+@contextmanager
+def _driver_errors(connection: Connection) -> Iterator[None]:
+    """Tell the driver's own errors as SQLAlchemy does."""
+    driver: Any = connection.dialect.dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance(None, None, error, driver.Error, hide_parameters=True) from error
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's own connection, in the same transaction."""
+    return connection.connection.driver_connection
+
+
+def _bound(compiled: Any, name: str, dialect: Dialect) -> Any:
+    """The value of a parameter as the driver wants it."""
+    parameter = compiled.binds[name]
+    process = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+    return process(parameter.value) if process else parameter.value
