@@ -91,7 +91,7 @@ def _train() -> None:
         ),
         ("2/5  Features as of every booking contact", ["-m", "training", "features"]),
         ("3/5  Training three models, tracked in MLflow", ["-m", "training", "train"]),
-        ("4/5  The gate", ["-m", "training", "promote"]),
+        ("4/5  The gate", ["-m", "training", "promote", "--signed-by", "nobody: people of a demo"]),
         ("5/5  Handing the champion to the service", ["-m", "serving", "pull"]),
     ):
         print(f"\n== {title}", flush=True)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from benchmarks.ceiling import ceiling
 from benchmarks.figures import FIGURES, Figure, Town
-from training.gate import Evaluation
+from training.scores import ScoresBySegment
 
 PUBLISHED_AUROC = (0.75, 0.88)
 """What models of use of care reach on real data (ACG 0.75-0.85, caries 0.77-0.88); 0.95 would be a leak."""
@@ -55,7 +55,7 @@ def measure(town: Town, figures: Sequence[Figure] = FIGURES) -> list[Measured]:
     return [Measured(figure, figure.measured(town)) for figure in tqdm(figures, "figures", disable=None)]
 
 
-def discrimination(scores: Mapping[str, Evaluation]) -> list[Measured]:
+def discrimination(scores: Mapping[str, ScoresBySegment]) -> list[Measured]:
     """The discrimination of the project's model as figures of their own."""
     return [_auroc(segment, found.auroc) for segment, found in scores["records"].items()]
 
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(not all(row.expected for row in rows))
 
 
-def report(rows: Sequence[Measured], scores: Mapping[str, Evaluation], patients: int) -> str:
+def report(rows: Sequence[Measured], scores: Mapping[str, ScoresBySegment], patients: int) -> str:
     """The tables as Markdown."""
     reached = sum(row.reached for row in rows)
     head = [
@@ -117,7 +117,7 @@ def _misses(rows: Sequence[Measured]) -> list[str]:
     return ["", "## Not reached", "", *reasons]
 
 
-def _ceiling(scores: Mapping[str, Evaluation]) -> list[str]:
+def _ceiling(scores: Mapping[str, ScoresBySegment]) -> list[str]:
     lines = [
         "",
         "## The best reachable score",

@@ -1,4 +1,4 @@
-"""Look at the catalogue: `python -m features list` and `python -m features show NAME`."""
+"""Look at the catalogue: `python -m features list`, `show NAME`, `sql NAME` and `page`; or `compute` a matrix."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from features.compute import add_compute, compute
 from features.dental import DENTAL
+from features.dental.words import ABOUT
 from features.families import LANGUAGES, Feature
+from features.page import page
+from features.sql import card, statement
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,16 +20,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every feature, one a line")
     commands.add_parser("show", help="one feature").add_argument("name")
+    sql = commands.add_parser("sql", help="one feature, or without a name all of them, as a SELECT for DuckDB")
+    sql.add_argument("name", nargs="?")
+    commands.add_parser("page", help="the page docs/features.md, in Markdown")
+    add_compute(commands)
     options = parser.parse_args(arguments)
+    if options.command == "compute":
+        return compute(options)
+    if options.command == "page":
+        print(page(DENTAL, ABOUT), end="")
+        return 0
     if options.command == "list":
-        print("\n".join(f"{feature.name:<28}{feature.about:<16}{_title(feature)}" for feature in DENTAL))
+        print("\n".join(f"{feature.name:<30} {feature.about:<15} {_title(feature)}" for feature in DENTAL))
         return 0
     try:
-        print("\n".join(_card(DENTAL[options.name])))
+        print(_sql(options.name) if options.command == "sql" else "\n".join(_card(DENTAL[options.name])))
     except KeyError as error:
-        print(f"features show: {error.args[0]}; see: python -m features list", file=sys.stderr)
+        print(f"features {options.command}: {error.args[0]}; see: python -m features list", file=sys.stderr)
         return 1
     return 0
+
+
+def _sql(name: str | None) -> str:
+    return statement(DENTAL) if name is None else card(DENTAL, name)
 
 
 def _title(feature: Feature) -> str:
@@ -46,7 +63,7 @@ def _card(feature: Feature) -> Iterator[str]:
     yield f"  window      {f'{feature.days} days' if feature.days else 'ever'}"
     yield f"  unit        {family.unit or 'number'}"
     yield f"  about       {feature.about}"
-    yield f"  modifiable  {'yes' if family.modifiable else 'no'}"
+    yield f"  modifiable  {'yes' if feature.modifiable else 'no'}"
 
 
 if __name__ == "__main__":

@@ -7,10 +7,18 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 
-from features.families import EPISODE_GAP, WINDOWS, CatalogueError, Family, Feature
-from records.codes import NEED_GROUPS
+from features.families import (
+    EPISODE_GAP,
+    RECALL_GRACE,
+    RETREATMENT_DAYS,
+    WINDOWS,
+    CatalogueError,
+    Family,
+    Feature,
+)
+from records.codes import NEED_GROUPS, RECALLS
 
-COMPUTED = ("name", "aggregate", "source", "measure", "where", "by", "windows", "of")
+COMPUTED = ("name", "aggregate", "source", "measure", "where", "by", "windows", "of", "never")
 """What of a family decides its values, beside the names of its levels."""
 
 
@@ -18,7 +26,8 @@ class Catalogue:
     """Families in declared order.
 
     Raises:
-        CatalogueError: two columns share a name, or a share names a family that is not declared before it.
+        CatalogueError: two columns share a name, or a share is of a family that is not declared before it, lacks a
+            window, has levels, or is a share itself.
     """
 
     def __init__(self, *families: Family) -> None:
@@ -46,9 +55,9 @@ class Catalogue:
         families = [
             [*(getattr(family, name) for name in COMPUTED), list(family.levels or ())] for family in self.families
         ]
-        computed = json.dumps(
-            [families, dict(WINDOWS), EPISODE_GAP, NEED_GROUPS.prefixes, NEED_GROUPS.exact], sort_keys=True
-        )
+        conventions = [dict(WINDOWS), EPISODE_GAP, RETREATMENT_DAYS, RECALL_GRACE]
+        tables = [NEED_GROUPS.prefixes, NEED_GROUPS.exact, RECALLS]
+        computed = json.dumps([families, conventions, tables], sort_keys=True)
         return hashlib.sha256(computed.encode()).hexdigest()[:12]
 
     def __iter__(self) -> Iterator[Feature]:
@@ -67,10 +76,12 @@ class Catalogue:
         seen: dict[str, Family] = {}
         for family in self.families:
             for other in family.of or ():
-                if other not in seen or seen[other].windows != family.windows:
+                if other not in seen or set(family.windows) - set(seen[other].windows):
                     raise CatalogueError(
                         f"family {family.name!r}: {other!r} is not declared before it with its windows"
                     )
+                if seen[other].levels or seen[other].of:
+                    raise CatalogueError(f"family {family.name!r}: {other!r} has levels or is a share itself")
             seen[family.name] = family
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:

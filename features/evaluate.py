@@ -12,16 +12,20 @@ every way of computing gives the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.catalogue import Catalogue
-from features.events import Bools, Events, Floats, Ints, Source, prepare
-from features.families import EPISODE_GAP, WINDOWS, Aggregate, Family
+from features.events import UNKNOWN, YEAR, Events, Floats, Ints, calendar, prepare
+from features.families import Aggregate
+from features.pairs import Pairs, Weight
+from features.plan import Ask, Plan, plan_of
+from features.seen import Asked, Seen
 from records.clock import days, microseconds
 from records.history import History
 from records.schema import INSTANT
@@ -42,7 +46,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Feature values: `values` is float64 of shape (moments, features), NaN where missing."""
+    """Feature values: `values` is float64 of shape (moments, features), NaN where missing; columns lie together."""
 
     names: tuple[str, ...]
     values: Floats
@@ -60,228 +64,133 @@ def evaluate(catalogue: Catalogue, history: History | Events, moments: Moments) 
         raise ValueError(
             f"{owner.null_count} of {len(owner)} moments ask about a patient that the history does not hold"
         )
-    rows = owner.to_numpy().astype(np.int64)
-    day = days(moments.as_of).astype(np.int64)
-    seen = {name: _seen(source, rows, microseconds(moments.as_of), day) for name, source in events.sources.items()}
-    values = np.empty((len(rows), len(catalogue)), np.float64)
-    question = Question(events, seen, rows, day)
-    first = 0
-    for family in catalogue.families:
-        block = question.answer(family)
-        values[:, first : first + block.shape[1]] = block
-        first += block.shape[1]
-    return Matrix(catalogue.names, values)
+    rows, day = owner.to_numpy().astype(np.int64), days(moments.as_of).astype(np.int64)
+    values = np.empty((len(catalogue), len(rows)), np.float64)
+    if len(rows):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            _answer(plan_of(catalogue), events, Asked(rows, microseconds(moments.as_of), day), values)
+    return Matrix(catalogue.names, values.T)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Pairs of a moment (`row`) and an event it sees (`event`), sorted by both; `age` is whole days between them."""
-
-    rows: int
-    source: Source
-    row: Ints
-    event: Ints
-    age: Ints
-
-    def gap(self) -> Floats:
-        """Whole days since the previous event that the same moment sees; NaN for the first."""
-        gap = np.full(len(self.row), np.nan)
-        same = self.row[1:] == self.row[:-1]
-        gap[1:][same] = (self.age[:-1] - self.age[1:])[same]
-        return gap
-
-    def number(self, column: str) -> Floats:
-        """A number column of the pairs' events."""
-        return self.gap() if column == "gap" else self.source.numbers[column][self.event]
-
-    def level(self, column: str, levels: Sequence[str]) -> Ints:
-        """For every pair, the position of its value in `levels`, or -1."""
-        words = self.source.words[column]
-        place = {level: at for at, level in enumerate(levels)}
-        lookup = np.array([*(place.get(value, -1) for value in words.values), -1], np.int64)
-        return lookup[words.codes[self.event]]
-
-    def among(self, column: str, allowed: tuple[str | int, ...]) -> Bools:
-        """For every pair, whether its value is one of `allowed`."""
-        if column == "starts_episode":
-            gap = self.gap()
-            return np.isin(np.isnan(gap) | (gap > EPISODE_GAP), [bool(value) for value in allowed])
-        if column in self.source.words:
-            return self.level(column, [str(value) for value in allowed]) >= 0
-        return np.isin(self.source.numbers[column][self.event], allowed)
-
-
-def _seen(source: Source, rows: Ints, as_of: Ints, day: Ints) -> Seen:
-    first, length = source.start[rows], source.start[rows + 1] - source.start[rows]
-    row = np.repeat(np.arange(len(rows)), length)
-    event = np.arange(len(row)) - np.repeat(np.cumsum(length) - length - first, length)
-    known = (source.time[event] < as_of[row]) & (source.recorded[event] < as_of[row])
-    row, event = row[known], event[known]
-    return Seen(len(rows), source, row, event, day[row] - source.day[event])
-
-
-@dataclass(frozen=True)
-class Question:
-    """Everything a family is answered from: the events, what each moment sees of them, and families answered before.
-
-    Attributes:
-        events: the prepared history.
-        seen: by source, the pairs of a moment and an event it sees.
-        rows: position of each moment's patient.
-        day: Helsinki day of each moment.
-        answered: columns of the families answered so far, which shares are made of.
-    """
-
-    events: Events
-    seen: Mapping[str, Seen]
-    rows: Ints
-    day: Ints
-    answered: dict[str, Floats] = field(default_factory=dict)
-
-    def answer(self, family: Family) -> Floats:
-        """The family's columns, shape (moments, levels x windows)."""
+def _answer(plan: Plan, events: Events, asked: Asked, values: Floats) -> None:
+    """Fill in the values, shape (features, moments), family by family."""
+    seen = {name: Seen.of(source, asked) for name, source in events.sources.items()}
+    pairs = [Pairs(seen[selection.source], selection) for selection in plan.selections]
+    for ask in plan.asks:
+        out, family = values[ask.place], ask.family
         if family.aggregate == "age":
-            found = _age(self.events.birth_date[self.rows], self.day)[:, None]
+            out[0] = _age(events.birth[asked.patient], asked.day)
         elif family.aggregate == "attribute":
-            found = self.events.attributes[family.measure or ""][self.rows][:, None]
-        elif family.of is not None:
-            found = _ratio(*(self.answered[name] for name in family.of))
+            out[0] = events.attributes[family.measure or ""][asked.patient]
+        elif family.aggregate == "share":
+            _divide(values[ask.top], values[ask.bottom], out)
         else:
-            found = Cells.of(family, self.seen[family.source]).aggregate(family)
-        self.answered[family.name] = found
-        return found
+            AGGREGATES[family.aggregate](pairs[ask.selection], ask, out)
+        if family.never == "missing":
+            out[:, seen[family.source].nothing] = np.nan
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Pairs of one family after its filter: a cell is a moment at one level of `by`."""
-
-    seen: Seen
-    pairs: Ints
-    cell: Ints
-    levels: int
-
-    @classmethod
-    def of(cls, family: Family, seen: Seen) -> Cells:
-        """Keep the pairs that pass the family's filter, belong to a level and have a value to measure."""
-        kept = np.ones(len(seen.row), np.bool_)
-        for column, allowed in family.where:
-            kept &= seen.among(column, allowed)
-        levels = tuple(family.levels or ())
-        level = seen.level(family.by, levels) if family.by else np.zeros(len(seen.row), np.int64)
-        kept &= level >= 0
-        if family.measure and family.aggregate != "distinct":
-            kept &= ~np.isnan(seen.number(family.measure))
-        pairs = np.flatnonzero(kept)
-        width = max(len(levels), 1)
-        return cls(seen, pairs, seen.row[pairs] * width + level[pairs], width)
-
-    def aggregate(self, family: Family) -> Floats:
-        """The family's columns, levels before windows."""
-        windows = [WINDOWS[window] for window in family.windows]
-        return np.stack([self._window(family, window) for window in windows], axis=1).reshape(self.seen.rows, -1)
-
-    def _window(self, family: Family, window: int | None) -> Floats:
-        """One value a cell."""
-        age = self.seen.age[self.pairs]
-        inside = slice(None) if window is None else np.flatnonzero(age <= window)
-        pairs = self.pairs[inside]
-        if family.aggregate == "distinct":
-            value = self.seen.source.words[family.measure or ""].codes[self.seen.event[pairs]].astype(np.float64)
-        else:
-            value = self.seen.number(family.measure)[pairs] if family.measure else np.empty(0)
-        inputs = Inputs(self.cell[inside], age[inside], value, self.seen.rows * self.levels)
-        return AGGREGATES[family.aggregate](inputs)
+def _count(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.add, pairs.sums(ask.split, "1"), ask, out)
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Pairs of one window in time order: cell, age in days and measured value of each; and how many cells there are.
-
-    `value` is empty for aggregates that measure nothing.
-    """
-
-    cell: Ints
-    age: Ints
-    value: Floats
-    cells: int
-
-    def sums(self, weight: Floats | None = None) -> Floats:
-        """The sum of the weights in every cell, or the number of pairs."""
-        return np.bincount(self.cell, weight, self.cells).astype(np.float64)
+def _any(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _count(pairs, ask, out)
+    np.greater(out, 0, out=out)
 
 
-def _since(pairs: Inputs) -> Floats:
-    return _latest(pairs.cell, pairs.age, pairs.cells)
+def _total(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.add, pairs.sums(ask.split, "y"), ask, out)
 
 
-def _oldest(pairs: Inputs) -> Floats:
-    return _latest(pairs.cell[::-1], pairs.age[::-1], pairs.cells)
+def _mean(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    count = np.empty_like(out)
+    _count(pairs, ask, count)
+    _total(pairs, ask, out)
+    _divide(out, count, out)
 
 
-def _last(pairs: Inputs) -> Floats:
-    return _latest(pairs.cell, pairs.value, pairs.cells)
-
-
-def _latest(cell: Ints, value: Ints | Floats, cells: int) -> Floats:
-    """The value of each cell's last pair; pairs come in time order."""
-    found = np.full(cells, np.nan)
-    found[cell] = value
-    return found
-
-
-def _highest(pairs: Inputs) -> Floats:
-    found = np.full(pairs.cells, -np.inf)
-    np.maximum.at(found, pairs.cell, pairs.value)
-    return np.where(np.isneginf(found), np.nan, found)
-
-
-def _distinct(pairs: Inputs) -> Floats:
-    known = pairs.value >= 0
-    code = pairs.value[known].astype(np.int64)
-    width = int(code.max(initial=0)) + 1
-    different = np.unique(pairs.cell[known] * width + code)
-    return np.bincount(different // width, minlength=pairs.cells).astype(np.float64)
-
-
-def _mean(pairs: Inputs) -> Floats:
-    return _ratio(pairs.sums(pairs.value), pairs.sums())
-
-
-def _slope(pairs: Inputs) -> Floats:
+def _slope(pairs: Pairs, ask: Ask, out: Floats) -> None:
     """365 (Sx Sy - n Sxy) / (n Sxx - Sx Sx) with x the age in days: sums are whole numbers, one division."""
-    x, y = pairs.age.astype(np.float64), pairs.value
-    n, sx, sy, sxy, sxx = (pairs.sums(weight) for weight in (None, x, y, x * y, x * x))
-    return _ratio(365.0 * (sx * sy - n * sxy), n * sxx - sx * sx)
+    n, sx, sy, sxy, sxx = sums = [np.empty_like(out) for _ in range(5)]
+    for weight, found in zip(get_args(Weight), sums, strict=True):
+        _merge(np.add, pairs.sums(ask.split, weight), ask, found)
+    _divide(365.0 * (sx * sy - n * sxy), n * sxx - sx * sx, out)
 
 
-AGGREGATES: Mapping[Aggregate, Callable[[Inputs], Floats]] = {
-    "count": lambda pairs: pairs.sums(),
-    "total": lambda pairs: pairs.sums(pairs.value),
+def _since(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.fmin, pairs.latest(ask.split, "age"), ask, out)
+
+
+def _oldest(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.fmax, pairs.earliest(ask.split), ask, out)
+
+
+def _last(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    """The latest value of all, where it is young enough for the window: any other in the window is older."""
+    _merge(np.fmin, pairs.latest(ask.split, "value"), ask, out)
+    if np.isfinite(ask.days).any():
+        age = np.empty_like(out)
+        _merge(np.fmin, pairs.latest(ask.split, "age"), ask, age)
+        out[age > ask.days[:, None]] = np.nan
+
+
+def _highest(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.fmax, pairs.extremes(ask.split, np.maximum), ask, out)
+
+
+def _lowest(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.fmin, pairs.extremes(ask.split, np.minimum), ask, out)
+
+
+def _distinct(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.add, pairs.values_on_days(ask.split, 1), ask, out)
+
+
+def _repeated(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    _merge(np.add, pairs.values_on_days(ask.split, 2), ask, out)
+
+
+def _usual(pairs: Pairs, ask: Ask, out: Floats) -> None:
+    count = np.empty_like(out)
+    _count(pairs, ask, count)
+    _merge(np.fmax, pairs.most_common(ask.split), ask, out)
+    _divide(out, count, out)
+
+
+AGGREGATES: Mapping[Aggregate, Callable[[Pairs, Ask, Floats], None]] = {
+    "count": _count,
+    "any": _any,
+    "total": _total,
     "distinct": _distinct,
+    "repeated": _repeated,
+    "usual": _usual,
     "since": _since,
     "oldest": _oldest,
     "last": _last,
     "highest": _highest,
+    "lowest": _lowest,
     "mean": _mean,
     "slope": _slope,
 }
-"""How the pairs of every cell become one value; `share`, `age` and `attribute` read no pairs."""
+"""How pairs become a family's columns; `share`, `age` and `attribute` read no pairs."""
 
 
-def _ratio(top: Floats | Ints, bottom: Floats | Ints) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(bottom == 0, np.nan, top / bottom)
+def _merge(merge: np.ufunc, planes: Floats, ask: Ask, out: Floats) -> None:
+    """Write the planes of the family's levels and windows; what is made of several classes is merged of theirs."""
+    if len(ask.planes) == 1:
+        planes.take(ask.planes[0], axis=0, out=out, mode="clip")
+    else:
+        merge.reduce(planes[ask.planes], axis=0, out=out)
 
 
-def _age(birth_date: np.ndarray, day: Ints) -> Floats:
+def _divide(top: Floats, bottom: Floats, out: Floats) -> None:
+    """One division; missing where there is nothing to divide by."""
+    nothing = bottom == 0
+    np.divide(top, bottom, out=out)
+    out[nothing] = np.nan
+
+
+def _age(birth: Ints, day: Ints) -> Floats:
     """Whole years, missing without a date of birth: the birthday of 29 February is 1 March in other years."""
-    today = day.astype("datetime64[D]")
-    years = today.astype("datetime64[Y]").astype(np.int64) - birth_date.astype("datetime64[Y]").astype(np.int64)
-    full = (years - (_month_day(today) < _month_day(birth_date))).astype(np.float64)
-    return np.where(np.isnat(birth_date), np.nan, full)
-
-
-def _month_day(date: np.ndarray) -> Ints:
-    month = date.astype("datetime64[M]")
-    return np.asarray((month.astype(np.int64) % 12) * 31 + (date - month.astype("datetime64[D]")).astype(np.int64))
+    return np.where(birth == UNKNOWN, np.nan, (calendar(day.astype("datetime64[D]")) - birth) // YEAR)

@@ -108,7 +108,7 @@ def _reason(catalogue: Catalogue, group: str, weight: float, values: Floats, con
     named = _named(members, values, contributions * np.sign(weight))
     feature = catalogue.features[named]
     texts = {language: _sentence(feature, float(values[named]), weight, language) for language in LANGUAGES}
-    return Reason(group, weight, feature.name, feature.family.modifiable, Label(**texts))
+    return Reason(group, weight, feature.name, feature.modifiable, Label(**texts))
 
 
 def _named(members: list[int], values: Floats, pushes: Floats) -> int:

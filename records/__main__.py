@@ -1,4 +1,4 @@
-"""The command line of the records room: `python -m records simulate`, `import` and `export`."""
+"""The command line of the records room: `python -m records simulate`, `import`, `export` and `quality`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from records.history import OrderError
 from records.imports import import_batches
 from records.imports.quarantine import QuarantineError
+from records.quality import as_json, as_text, measure
 from records.schema import TABLES
 from records.simulate import SURVEY, TruthFile, simulate
 from records.sources.batch import SourceError
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_import(commands)
     _add_export(commands)
+    _add_quality(commands)
     return parser
 
 
@@ -94,6 +96,14 @@ def _add_export(commands: Any) -> None:
     one.add_argument("format", choices=["meds"], help="what to write: %(choices)s", metavar="format")
     one.add_argument("--store", type=Path, required=True, help="folder of the history")
     one.add_argument("--out", type=Path, required=True, help="folder to write; must not exist")
+
+
+def _add_quality(commands: Any) -> None:
+    one = commands.add_parser("quality", help="what is set aside, odd or implausible in a store, in counts")
+    one.set_defaults(run=_quality)
+    one.add_argument("--history", type=Path, required=True, help="folder of the history")
+    one.add_argument("--quarantine", type=Path, help="folder of rows kept aside (default HISTORY-quarantine)")
+    one.add_argument("--json", type=Path, help="file to write the report to as JSON")
 
 
 def _day(text: str) -> date:
@@ -142,6 +152,15 @@ class _Bars:
 def _export(given: argparse.Namespace) -> int:
     rows = export_meds(given.store, given.out)
     sys.stdout.write(f"{rows:,} rows written\n")
+    return 0
+
+
+def _quality(given: argparse.Namespace) -> int:
+    folder = given.history.resolve()
+    report = measure(folder, given.quarantine or folder.with_name(f"{folder.name}-quarantine")).report()
+    if given.json:
+        given.json.write_text(as_json(report), encoding="utf-8")
+    sys.stdout.writelines(f"{line}\n" for line in as_text(report))
     return 0
 
 

@@ -38,7 +38,7 @@ class Checked:
         """Number of rows set aside, by (table, reason)."""
         found: Counter[tuple[str, str]] = Counter()
         for table, rows in self.set_aside.items():
-            found.update((table, reason) for reason in rows["reason"].to_pylist())
+            found.update((table, reason) for reason in rows.column(-1).to_pylist())  # messages have one of their own
         return dict(found)
 
 

@@ -19,6 +19,7 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 _EXTENDED = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?")
 # Other forms are refused: Python reads the compact 20261122 as a midnight, which would be known a day too early.
 _DAY = 86_400_000_000
+_HOUR = 3_600_000_000
 _LAST_MICROSECOND = time(23, 59, 59, 999_999)
 
 
@@ -66,9 +67,29 @@ def microseconds(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
 def days(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
     """Helsinki days since 1970-01-01 of an Arrow array of instants without nulls, exact from 1900 to 2100."""
     utc = microseconds(instants)
+    first, day = _days_by_hour()
+    hour = utc // _HOUR - first
+    if len(hour) and hour.min() >= 0 and hour.max() < len(day):
+        return np.asarray(day[hour])
+    return _days(utc)
+
+
+def _days(utc: NDArray[np.int64]) -> NDArray[np.int32]:
     since, offset = _offsets()
     local = utc + offset[np.searchsorted(since, utc, side="right") - 1]
     return (local // _DAY).astype(np.int32)
+
+
+@cache
+def _days_by_hour() -> tuple[int, NDArray[np.int32]]:
+    """The day of every hour from 1922 to 2100, and the first hour; looking up is a fifth of the work of searching.
+
+    Since the local time of Helsinki was given up in 1921, days begin and clocks change on whole hours of UTC.
+    """
+    hours = np.arange(
+        _microsecond(datetime(1922, 1, 1, tzinfo=UTC)), _microsecond(datetime(2100, 1, 1, tzinfo=UTC)), _HOUR
+    )
+    return int(hours[0]) // _HOUR, _days(hours)
 
 
 def utc(local: NDArray[np.int64]) -> NDArray[np.int64]:

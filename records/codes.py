@@ -102,3 +102,7 @@ def table_rows(name: str) -> list[dict[str, str]]:
 
 NEED_GROUPS = _read()
 """The table that ships with the project."""
+
+RECALLS: dict[str, int] = {row["code"]: int(row["days"]) for row in table_rows("recall_codes")}
+"""Codes that say when the next examination is due -> days until then (`tables/recall_codes.csv`). Municipal systems
+mark it with codes of their own: add them there."""

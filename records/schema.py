@@ -213,6 +213,33 @@ class Vouchers(Event):
     provider_id = Column(pa.string(), "The provider chosen; null until activated.", nullable=True)
 
 
+class Assessments(Event):
+    """One row is one assessment that was given; its `event_id` is the assessment's id.
+
+    `event_time` is the moment as of which the need was assessed, `recorded_at` when it was. The service writes it and
+    monitoring reads it; it is no part of what a patient's need is assessed from. Without an estimate (no history, or
+    too little) everything that was estimated is null.
+    """
+
+    name = "assessments"
+    model_version = Column(pa.string(), "Name and version of the model that answered.")
+    features_version = Column(pa.string(), "Version of the feature catalogue.")
+    rules_version = Column(pa.string(), "Version of the dated tables that turned the estimate into advice.")
+    suggested = Column(pa.string(), "Segment that was suggested.", nullable=True)
+    at_least_moderate = Column(
+        pa.float64(), "Probability of needing at least moderate care.", nullable=True, at_least=0, at_most=1
+    )
+    at_least_heavy = Column(pa.float64(), "Probability of needing heavy care.", nullable=True, at_least=0, at_most=1)
+    members = Column(pa.string(), "The prediction set: names of segments in rising order, joined by +.", nullable=True)
+    visits = Column(pa.float64(), "Expected visits of the episode.", nullable=True, at_least=0)
+    minutes = Column(pa.float64(), "Expected chair minutes of the episode.", nullable=True, at_least=0)
+    history_days = Column(
+        pa.int32(), "Whole days from the latest event that was seen to the moment.", nullable=True, at_least=0
+    )
+    unit = Column(pa.string(), "Clinic for which it was asked.", nullable=True)
+    language = Column(pa.string(), "Language of service of the patient, ISO 639-1, lower case.", nullable=True)
+
+
 class Decisions(Event):
     """One row is one person's decision on one assessment; a later one supersedes it, both are kept."""
 
@@ -250,6 +277,7 @@ TABLES: dict[str, type[Table]] = {
         Answers,
         Charges,
         Vouchers,
+        Assessments,
         Decisions,
         Messages,
     )

@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from records.history import History, OrderError, is_sorted
-from records.schema import TABLES
+from records.history import History, OrderError, is_sorted, order_of
+from records.schema import TABLES, Table
 
 ROWS_PER_GROUP = 65_536
+LATER = ("assessments",)
+"""Tables that the schema gained after folders were in use: a folder without their file has no rows of them."""
 
 
 class StoreError(ValueError):
@@ -41,10 +43,7 @@ class Writer:
     def __enter__(self) -> Self:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self._staging = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
-        self._files = {
-            name: pq.ParquetWriter(self._staging / f"{name}.parquet", table.arrow(), compression="zstd")
-            for name, table in TABLES.items()
-        }
+        self._files = {name: _file(self._staging, table) for name, table in TABLES.items()}
         return self
 
     def write(self, block: History) -> None:
@@ -73,6 +72,12 @@ class Writer:
             shutil.rmtree(retired)
         else:
             self._staging.rename(self.folder)
+
+
+def _file(folder: Path, table: type[Table]) -> pq.ParquetWriter:
+    """An empty file that declares its rows' order, which `History` holds, so that readers need not look for it."""
+    order = pq.SortingColumn.from_ordering(table.arrow(), order_of(table))
+    return pq.ParquetWriter(folder / f"{table.name}.parquet", table.arrow(), compression="zstd", sorting_columns=order)
 
 
 def write(history: History, folder: Path) -> None:
@@ -152,6 +157,8 @@ def _read_table(folder: Path, name: str, columns: list[str], within: pc.Expressi
     try:
         return pq.read_table(path, columns=columns, filters=within)
     except FileNotFoundError as error:
+        if name in LATER and (folder / "patients.parquet").exists():
+            return TABLES[name].arrow().empty_table()
         raise StoreError(f"{path} does not exist; write a history there first (python -m records simulate)") from error
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         raise StoreError(f"{path} is not a readable Parquet file of table {name}") from error

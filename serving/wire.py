@@ -121,13 +121,14 @@ _TYPES: dict[pa.DataType, Any] = {
     INSTANT: Moment,
     pa.int16(): Annotated[int, BeforeValidator(_whole(pa.int16()))],
     pa.int32(): Annotated[int, BeforeValidator(_whole(pa.int32()))],
+    pa.float64(): Annotated[float, Field(strict=True, allow_inf_nan=False)],
 }
 _NEUTRAL = {"channel": "other", "service": "other", "mode": "office", "producer": "own", "code_system": "thl"}
-"""Columns of the schema that no feature reads, and what is taken when a poster leaves them out."""
+"""Columns that weigh little or nothing, and what is taken when a poster leaves them out."""
 _OMITTABLE = {
     "event_id": "Numbered by the service when omitted.",
     "recorded_at": "The event time when omitted.",
-    **{name: f"Taken as {value} when omitted; no feature reads it." for name, value in _NEUTRAL.items()},
+    **{name: f"Taken as {value} when omitted." for name, value in _NEUTRAL.items()},
 }
 _FILLED = ("patient_id", "source")
 

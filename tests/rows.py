@@ -22,6 +22,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "diagnoses": {"code": "K021"},
     "findings": {"kind": "dmft", "value": 4},
     "answers": {"question": "pain", "value": 1.0},
+    "vouchers": {"voucher_id": "1", "definition_id": "1", "state": "granted"},
     "charges": {"category": "dental", "cents": 1000},
 }
 

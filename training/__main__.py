@@ -1,4 +1,7 @@
-"""The commands of training: `python -m training features | train | promote`, also entry points of `mlproject.yaml`."""
+"""The commands of training, also entry points of `mlproject.yaml`: `python -m training COMMAND --help` says more.
+
+features, train, evaluate, promote, rollback, compare, reproduce, score.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+EXAMPLES, POLICY = Path("var/examples.parquet"), Path(__file__).parent / "policy.toml"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; returns the exit status: 0 done, 3 refused, 1 not possible, 2 wrongly asked."""
     options = _parser().parse_args(arguments)
-    from training import commands
-    from training.examples import ExamplesError
-    from training.gate import PolicyError
+    from training import commands, score
 
-    run = {"features": commands.features, "train": commands.train, "promote": commands.promote}[options.command]
+    run = {
+        "features": commands.features, "train": commands.train, "evaluate": commands.evaluate,
+        "promote": commands.promote, "rollback": commands.rollback, "compare": commands.compare_models,
+        "reproduce": commands.reproduce, "score": score.run,
+    }[options.command]  # fmt: skip
     try:
         return run(options)
-    except (ExamplesError, PolicyError, commands.CommandError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"training {options.command}: {error}", file=sys.stderr)
         return 1
 
@@ -28,13 +35,46 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     features = commands.add_parser("features", help="find the cohort of a stored history and compute its features")
     features.add_argument("--records", type=Path, default=Path("var/records"), help="folder of the record history")
-    features.add_argument("--out", type=Path, default=Path("var/examples.parquet"), help="file of examples to write")
-    train = commands.add_parser("train", help="fit the three models, measure them, register the challenger")
-    train.add_argument("--examples", type=Path, default=Path("var/examples.parquet"), help="file of examples")
-    promote = commands.add_parser("promote", help="let the gate decide whether the challenger becomes champion")
-    promote.add_argument("--examples", type=Path, default=Path("var/examples.parquet"), help="file of examples")
-    promote.add_argument("--policy", type=Path, default=Path("training/policy.toml"), help="limits of the gate")
+    features.add_argument("--out", type=Path, default=EXAMPLES, help="file of examples to write")
+    train = commands.add_parser("train", help="fit the models, examine them, register the challenger")
+    _add_ground(train)
+    evaluate = commands.add_parser("evaluate", help="examine a registered model: report, evaluation, card")
+    _add_ground(evaluate)
+    evaluate.add_argument("--model", default="challenger", help="version or alias (default %(default)s)")
+    evaluate.add_argument("--out", type=Path, help="file to write the report to, beside the run")
+    evaluate.add_argument("--folds", action="store_true", help="also fit anew for later years and left-out sites")
+    promote = commands.add_parser("promote", help="let the gate decide whether a model becomes champion")
+    _add_ground(promote)
+    promote.add_argument("--model", default="challenger", help="version or alias (default %(default)s)")
+    promote.add_argument("--signed-by", default="", metavar="NAME", help="the person who answers for the promotion")
+    rollback = commands.add_parser("rollback", help="make the champion before the one in use champion again")
+    rollback.add_argument("--reason", default="", help="why; kept with the run, so name no patient")
+    rollback.add_argument("--signed-by", default="", metavar="NAME", help="the person who answers for it")
+    compare = commands.add_parser("compare", help="two models on the same rows, with paired intervals")
+    compare.add_argument("first", help="version or alias")
+    compare.add_argument("second", help="version or alias")
+    _add_ground(compare)
+    reproduce = commands.add_parser("reproduce", help="fit the model of a run again and compare byte for byte")
+    reproduce.add_argument("run_id", help="id of a training run")
+    reproduce.add_argument("--examples", type=Path, help="file of examples, when it is not where the run found it")
+    _add_score(commands)
     return parser
+
+
+def _add_ground(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--examples", type=Path, default=EXAMPLES, help="file of examples (default %(default)s)")
+    parser.add_argument("--policy", type=Path, default=POLICY, help="how models are examined and judged")
+
+
+def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    score = commands.add_parser("score", help="assess a whole population: one row a patient, as Parquet")
+    score.add_argument("--history", type=Path, required=True, help="folder of the record history")
+    score.add_argument("--as-of", required=True, help="the moment, ISO 8601; a bare date is the end of that day")
+    score.add_argument("--out", type=Path, required=True, help="Parquet file to write; a folder with --spark")
+    score.add_argument("--model", default="champion", help="version or alias (default %(default)s)")
+    score.add_argument("--block", type=int, default=20_000, help="patients at a time (default %(default)s)")
+    score.add_argument("--reasons", action="store_true", help="also the three reason groups that matter most")
+    score.add_argument("--spark", action="store_true", help="predict through mlflow.pyfunc.spark_udf (local Spark)")
 
 
 if __name__ == "__main__":

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-from collections import Counter
-from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 import mlflow
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.dental import DENTAL
+from models.card import Card
 from models.estimators import Boosted, PointsRule
-from models.segments import SegmentTable, read_tables, table_on
-from records.clock import HELSINKI
-from training import compare, examples, tracking
-from training.cohort import CohortDefinition
-from training.gate import Evaluation, Policy, Verdict, judge
+from models.need import NeedModel
+from models.segments import read_tables, table_on
+from training import compare, examples, registry, tables, tracking
+from training.cohort import definition_on
+from training.evaluation import Evaluation
+from training.examine import RULE, Ground, examine, performances, validated
+from training.facts import card_of
+from training.gate import Verdict, differences, judge
+from training.material import Material, MaterialError, helsinki_day
+from training.performance import curves
+from training.policy import Policy
+from training.recipe import Recipe, again, file_of, same_predictions
+from training.report import Story, influence, page
 
 REFUSED = 3
-"""Exit status of `promote` when the gate refuses: the command worked, the model did not earn its place."""
+"""Exit status of a command that worked and says no: the gate refuses, a run is not the same again."""
+LEAST_REASON = 10
+"""Letters that the reason of a rollback must have at least."""
 
 
 class CommandError(ValueError):
@@ -33,115 +43,268 @@ class CommandError(ValueError):
 
 def features(options: argparse.Namespace) -> int:
     """Find the cohort and compute its features."""
-    table = _table_on(examples.last_recorded(options.records))
-    rows = examples.derive(options.records, DENTAL, CohortDefinition(horizon_days=table.horizon_days))
+    day = helsinki_day(examples.last_recorded(options.records))
+    cohort = definition_on(day, table_on(read_tables(), day).horizon_days)
+    truth = options.records.with_name(f"{options.records.name}-truth.parquet")
+    rows = examples.derive(options.records, DENTAL, cohort, truth)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     staged = options.out.with_name(options.out.name + ".part")
     pq.write_table(rows, staged, compression="zstd")
     staged.replace(options.out)
-    attrition = json.loads(rows.schema.metadata[b"tarve"])["attrition"]
-    print(_attrition_text(attrition))
-    print(f"{rows.num_rows} examples of {len(DENTAL)} features in {options.out}")
+    said = json.loads(rows.schema.metadata[b"tarve"])
+    print(_text(tables.attrition(said["attrition"])))
+    print(f"{said['attrition']['kept']} examples of {len(DENTAL)} features in {options.out}")
     return 0
 
 
 def train(options: argparse.Namespace) -> int:
-    """Fit the rule, the logistic model and LightGBM; measure them side by side; register LightGBM as challenger."""
-    found = examples.read(options.examples)
-    table = _table_on(found.latest())
-    _same_catalogue(found)
-    parts = compare.split(found, compare.SplitDefinition(), table.horizon_days)
+    """Fit the rule, the logistic model and LightGBM; examine them side by side; register LightGBM as challenger."""
+    policy, material = Policy.read(options.policy), Material.read(options.examples)
+    ground = material.ground(policy)
     with tracking.run("train") as active:
-        _log_setting(options.examples, found, parts, table)
-        fitted = dict(tqdm(compare.fit_all(parts.learn, table), "train", 3, unit="model"))
-        evaluations = {kind: compare.evaluate(model, parts.test, table) for kind, model in fitted.items()}
-        for kind, evaluation in evaluations.items():
-            tracking.log_evaluation(kind, evaluation)
+        fitted = dict(tqdm(compare.fit_all(material.parts.learn, material.table), "train", 3, unit="model"))
         challenger = fitted[Boosted.kind]
-        text = compare.table_text(
-            {(segment, kind): scores for segment in table.names[1:] for kind, each in evaluations.items()
-             for scores in [each[segment]]}, ("at least", "model"))  # fmt: skip
-        tracking.log_texts({"comparison.txt": text, "attrition.txt": _attrition_text(found.attrition)})
-        tracking.log_contributions(challenger, DENTAL, parts.test.x, table.names[1:])
-        version = tracking.log_model(challenger)
-        tracking.set_alias(tracking.CHALLENGER, version)
+        _log_setting(material, challenger, policy)
+        evaluation, story = _examined(challenger, fitted, material, ground)
+        evaluation = validated(evaluation, material.observed, ground)
+        card = _card(evaluation, material, active.info.run_id)
+        evaluation = replace(evaluation, card_missing=card.missing())
+        version = tracking.log_model(challenger, card)
+        evaluation, card = replace(evaluation, version=version), card.signed(version, "")
+        _log_examined(evaluation, story, card)
+        registry.set_alias(tracking.CHALLENGER, version)
         print(
-            f"\n{text}\n\n{len(parts.learn)} rows to learn from, {len(parts.test)} of other patients to test on, "
-            f"from {parts.test_from:%Y-%m-%d}\n"
+            f"\n{_text(tables.comparison(story.models))}\n\n{len(material.parts.learn)} rows to learn from, "
+            f"{len(material.parts.test)} of other patients to test on, from {material.parts.test_from:%Y-%m-%d}\n"
             f"run {active.info.run_id}: {tracking.NAME} version {version} is {tracking.CHALLENGER}"
         )
     return 0
 
 
-def promote(options: argparse.Namespace) -> int:
-    """Judge the challenger against the rule and the champion on the same test rows; move the alias if it passes."""
-    policy = Policy.read(options.policy)
-    found = examples.read(options.examples)
-    table = _table_on(found.latest())
-    _same_catalogue(found)
-    version = tracking.version_of(tracking.CHALLENGER)
-    if version is None:
-        raise CommandError(f"no {tracking.NAME}@{tracking.CHALLENGER} is registered; run: python -m training train")
-    parts = compare.split(found, compare.SplitDefinition(), table.horizon_days)
-    kinds = compare.fit_all(parts.learn, table)
-    rule = compare.evaluate(next(model for kind, model in kinds if kind == PointsRule.kind), parts.test, table)
-    challenger = compare.evaluate(tracking.load(version), parts.test, table)
-    champion, measured = _champion(parts.test, table)
-    verdict = judge(challenger, rule, champion, policy)
-    with tracking.run("promote"):
-        mlflow.log_params({"challenger": version, "champion before": tracking.version_of(tracking.CHAMPION) or "none"})
-        mlflow.set_tag("promoted", str(verdict.promote).lower())
-        policy_text = options.policy.read_text(encoding="utf-8")
-        tracking.log_texts({"verdict.txt": f"{verdict.text()}\n{measured}\n", "policy.toml": policy_text})
-    print(f"{tracking.NAME} version {version}: {verdict.text()}\n({measured})")
-    return _act(verdict, version)
-
-
-def _table_on(moment: datetime) -> SegmentTable:
-    """The segments that hold on the Helsinki day of a moment: a table for later years must not cut earlier needs."""
-    return table_on(read_tables(), moment.astimezone(HELSINKI).date())
-
-
-def _act(verdict: Verdict, version: str) -> int:
-    if not verdict.promote:
-        return REFUSED
-    tracking.set_alias(tracking.CHAMPION, version)
+def evaluate(options: argparse.Namespace) -> int:
+    """Examine a registered model on examples; log the report and write it to a file if one is named."""
+    policy, material = Policy.read(options.policy), Material.read(options.examples)
+    ground, version = material.ground(policy), tracking.version_named(options.model)
+    model = _loaded(version)
+    others = {"model": model, PointsRule.kind: compare.fit_rule(material.parts.learn, material.table)}
+    with tracking.run("evaluate"):
+        mlflow.log_params({"model version": version, "examples digest": material.digest})
+        tracking.log_dataset(material.path, material.digest, material.observed.names, "evaluation")
+        evaluation, story = _examined(model, others, material, ground)
+        if options.folds:
+            evaluation = validated(evaluation, material.observed, ground)
+        card = _card_of(version)
+        evaluation = replace(evaluation, version=version, card_missing=card.missing())
+        html = _log_examined(evaluation, story, card)
+    if options.out is not None:
+        options.out.write_text(html, encoding="utf-8")
+    print(_text(tables.summary(evaluation)))
     return 0
 
 
-def _champion(test: examples.Examples, table: SegmentTable) -> tuple[Evaluation | None, str]:
+def promote(options: argparse.Namespace) -> int:
+    """Judge a challenger against the rule and the champion on the same test rows; move the alias if it passes."""
+    policy, material = Policy.read(options.policy), Material.read(options.examples)
+    version, before = tracking.version_named(options.model), tracking.version_of(tracking.CHAMPION)
+    ground, card = material.ground(policy), _card_of(version)
+    fitted = {"model": _loaded(version), PointsRule.kind: compare.fit_rule(material.parts.learn, material.table)}
+    evaluation, story = _examined(fitted["model"], fitted, material, ground)
+    evaluation = replace(evaluation, version=version, card_missing=card.missing())
+    champion, measured = _champion(before, ground)
+    verdict = judge(evaluation, champion, policy, options.signed_by)
+    with tracking.run("promote") as active:
+        mlflow.log_params({"challenger": version, "champion before": before or "none", "signed by": verdict.signed_by})
+        mlflow.set_tag("gate", "no objection" if verdict.promote else "refused")
+        tracking.log_dataset(material.path, material.digest, material.observed.names, "gate")
+        tracking.log_texts({
+            "verdict.json": verdict.to_json(),
+            "verdict.txt": f"{verdict.text()}\n{measured}\n\n{verdict.table()}\n",
+            "policy.toml": options.policy.read_text(encoding="utf-8"),
+        })  # fmt: skip
+        _log_examined(evaluation, replace(story, verdict=verdict), card.signed(version, verdict.signed_by))
+        print(f"{tracking.NAME} version {version}: {verdict.text()}\n({measured})")
+        return _act(verdict, version, before, active.info.run_id)
+
+
+def _act(verdict: Verdict, version: str, before: str | None, run_id: str) -> int:
+    if not verdict.promote:
+        return REFUSED
+    registry.promote(version, before, signed_by=verdict.signed_by, now=datetime.now(UTC), run_id=run_id)
+    mlflow.set_tag("promoted", version)
+    return 0
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Make the champion before the one in use champion again, if somebody says why and it can be served."""
+    objections = []
+    if len(options.reason.strip()) < LEAST_REASON:
+        objections.append(f"a reason of at least {LEAST_REASON} letters is asked (--reason)")
+    if not options.signed_by.strip():
+        objections.append("a named person is asked (--signed-by)")
+    current, to = tracking.version_of(tracking.CHAMPION), registry.previous()
+    reads = tracking.load(to).catalogue
+    if reads != DENTAL.version:
+        objections.append(f"version {to} reads features {reads}, this code computes {DENTAL.version}")
+    if objections:
+        print("\n".join(["not rolled back:", *(f"- {objection}" for objection in objections)]))
+        return REFUSED
+    with tracking.run("rollback"):
+        mlflow.log_params({"from": current, "to": to, "signed by": options.signed_by.strip()})
+        tracking.log_texts({"reason.txt": f"{options.reason.strip()}\n"})
+        registry.roll_back()
+        mlflow.set_tag("promoted", to)
+    print(f"{tracking.NAME}: version {to} is champion again, in place of version {current}")
+    return 0
+
+
+def compare_models(options: argparse.Namespace) -> int:
+    """Print two models' figures on the same rows, and their differences with paired intervals."""
+    policy, material = Policy.read(options.policy), Material.read(options.examples)
+    ground = material.ground(policy)
+    first, second = (tracking.version_named(name) for name in (options.first, options.second))
+    found = {f"version {version}": performances(_loaded(version), ground) for version in (first, second)}
+    if first == second:
+        raise CommandError(f"{options.first} and {options.second} are the same version {first}")
+    print(_text(tables.comparison(found)))
+    one, other = (Evaluation("", version, ground.rows(), each, {})
+                  for version, each in zip((first, second), found.values(), strict=True))  # fmt: skip
+    print(f"\nversion {first} less version {second}, paired 95 % intervals of {policy.resamples} resamples of patients")
+    for segment, figure, middle, (low, high) in differences(one, other):
+        print(f"  {segment:<12}{figure:<22}{middle:+.4f}  ({low:+.4f} to {high:+.4f})")
+    return 0
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    """Fit the model of a run again from its recipe; status 0 when every predicted byte is the same."""
+    recipe = Recipe.from_json(tracking.logged_text(options.run_id, tracking.RECIPE))
+    version = tracking.version_of_run(options.run_id)
+    material = Material.read(file_of(recipe, options.examples))
+    made = again(recipe, material)
+    for difference in recipe.differences(Recipe.of(material, made.estimator)):
+        print(f"not as it was: {difference}")
+    same = same_predictions(tracking.load(version), made, material)
+    rows = len(material.parts.test)
+    print(f"{tracking.NAME} version {version}, run {options.run_id}: {'the same' if same else 'other'} predictions, "
+          f"byte for byte, of {rows} rows")  # fmt: skip
+    return 0 if same else REFUSED
+
+
+def _examined(
+    model: NeedModel, fitted: Mapping[str, NeedModel], material: Material, ground: Ground
+) -> tuple[Evaluation, Story]:
+    """The evaluation of a model, and the story of its report beside the other models of the run."""
+    rule = fitted[PointsRule.kind]
+    beside = {kind: each for kind, each in fitted.items() if each is not model and each is not rule}
+    evaluation = examine(model, ground, rule, beside)
+    names, test = material.table.names[1:], material.parts.test
+    goal = compare.reached(test, material.table)
+    others = {}
+    for name, each in {RULE: rule, **beside}.items():
+        at_least = each.predict(test.x).at_least
+        others[name] = {segment: curves(at_least[:, k], goal[:, k]) for k, segment in enumerate(names)}
+    shown = {kind: performances(each, ground) for kind, each in fitted.items() if each not in (model, rule)}
+    shown = {model.estimator.kind: evaluation.thresholds, rule.estimator.kind: evaluation.rule} | shown
+    return evaluation, Story(
+        title="Evaluation of the need model",
+        made=_made(material),
+        attrition=material.observed.attrition,
+        others=others,
+        models=shown,
+        influences={segment: influence(model, DENTAL, test.x, k) for k, segment in enumerate(names)},
+    )
+
+
+def _made(material: Material) -> dict[str, str]:
+    return {
+        "examples": f"digest {material.digest}",
+        "people": "simulated" if material.simulated else "of records",
+        "features": f"{len(material.observed.names)}, catalogue {material.observed.catalogue}",
+        "segments": f"of {material.table.valid_from.isoformat()}",
+        "cohort": f"of {material.cohort.valid_from.isoformat()}: {', '.join(material.cohort.services)}; washout "
+                  f"{material.cohort.washout_days} days, horizon {material.cohort.horizon_days} days",
+        "Python": platform.python_version(),
+        **tracking.requirements(),
+    }  # fmt: skip
+
+
+def _card(evaluation: Evaluation, material: Material, run_id: str) -> Card:
+    made = {"catalogue": material.observed.catalogue, "features": str(len(material.observed.names)), "run_id": run_id}
+    return card_of(evaluation, material.table, material.cohort, made=made, simulated=material.simulated)
+
+
+def _card_of(version: str) -> Card:
+    """The card that was saved with a registered version."""
+    with tracking.saved(version) as folder:
+        return Card.load(folder).signed(version, "")
+
+
+def _log_examined(evaluation: Evaluation, story: Story, card: Card) -> str:
+    """Log evaluation, report and card; returns the report."""
+    for kind, each in story.models.items():
+        tracking.log_performances(kind, each)
+    html = page(evaluation, story)
+    texts = {tracking.EVALUATION: evaluation.to_json(), tracking.REPORT: html}
+    texts |= {"comparison.txt": _text(tables.comparison(story.models))}
+    texts |= {"attrition.txt": _text(tables.attrition(story.attrition))}
+    tracking.log_texts(texts)
+    tracking.log_card(card)
+    return html
+
+
+def _champion(version: str | None, ground: Ground) -> tuple[Evaluation | None, str]:
     """The champion's evaluation, None when there is none, and a sentence on what it was measured on."""
-    version = tracking.version_of(tracking.CHAMPION)
     if version is None:
         return None, "there is no champion yet"
     model = tracking.load(version)
-    if model.catalogue == test.catalogue:
-        return compare.evaluate(model, test, table), f"champion version {version} was measured on the same rows"
-    logged = tracking.logged_evaluation(version, model.estimator.kind, table.names[1:])
+    if model.catalogue == ground.parts.test.catalogue:
+        found = Evaluation(model.estimator.kind, version, ground.rows(), performances(model, ground), {})
+        return found, f"champion version {version} was measured on the same rows"
+    logged = tracking.logged_evaluation(version)
     return logged, f"champion version {version} reads other features: its figures are those that its own run logged"
 
 
-def _same_catalogue(found: examples.Examples) -> None:
-    if found.catalogue != DENTAL.version:
-        raise CommandError(
-            f"the examples hold features {found.catalogue}, the catalogue is {DENTAL.version}; "
-            "make them anew: python -m training features"
-        )
+def _loaded(version: str) -> NeedModel:
+    """The model of a version, which must read the features of this code.
+
+    Raises:
+        MaterialError: it reads others.
+    """
+    model = tracking.load(version)
+    if model.catalogue != DENTAL.version:
+        raise MaterialError(f"version {version} reads features {model.catalogue}, the catalogue is {DENTAL.version}")
+    return model
 
 
-def _log_setting(path: Path, found: examples.Examples, parts: compare.Split, table: SegmentTable) -> None:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    booster = Boosted(found.names)
+def _log_setting(material: Material, model: NeedModel, policy: Policy) -> None:
+    recipe = Recipe.of(material, model.estimator)
+    parts = material.parts
     mlflow.log_params({
-        "examples digest": digest, "rows": len(found), "learn rows": len(parts.learn), "test rows": len(parts.test),
-        "test from": f"{parts.test_from:%Y-%m-%d}", "catalogue": found.catalogue, "features": len(found.names),
-        "segments from": table.valid_from.isoformat(), "rounds": booster.rounds,
-        **{f"cohort {key}": str(value) for key, value in asdict(CohortDefinition()).items()},
-        **{f"lightgbm {key}": value for key, value in booster.parameters.items()},
+        "examples digest": material.digest, "rows": len(material.observed), "learn rows": len(parts.learn),
+        "test rows": len(parts.test), "test from": f"{parts.test_from:%Y-%m-%d}", "catalogue": recipe.catalogue,
+        "features": len(material.observed.names), "segments from": recipe.segments_from,
+        "simulated people": material.simulated, "python": recipe.python, "resamples": policy.resamples,
+        **{f"cohort {key}": str(value) for key, value in asdict(material.cohort).items()},
+        **_flat(f"{recipe.kind}", recipe.settings),
     })  # fmt: skip
-    mlflow.set_tag("threads", os.cpu_count() or 1)
+    mlflow.set_tag("threads", os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    tracking.log_dataset(material.path, material.digest, material.observed.names, "training")
+    tracking.log_texts({tracking.RECIPE: recipe.to_json()})
 
 
-def _attrition_text(attrition: Counter[str] | dict[str, int]) -> str:
-    width = max(len(reason) for reason in attrition)
-    return "\n".join(f"{reason.ljust(width)}  {count:>9,}" for reason, count in attrition.items())
+def _flat(prefix: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """Nested settings as one level of named parameters."""
+    found: dict[str, object] = {}
+    for name, value in settings.items():
+        found |= _flat(prefix, value) if isinstance(value, dict) else {f"{prefix} {name}": value}
+    return found
+
+
+def _text(table: tables.Table) -> str:
+    """A table as aligned lines of text."""
+    lines = [table.head, *table.rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(table.head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) if at <= table.wide else cell.rjust(width)
+                  for at, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        for line in lines
+    )  # fmt: skip

@@ -18,8 +18,7 @@ from records.schema import PROFESSIONS
 from training.cohort import DAY
 from training.examples import Examples, ExamplesError
 from training.fit import fit
-from training.gate import Evaluation
-from training.scores import Scores, score
+from training.scores import Scores, ScoresBySegment, score
 
 Bools = NDArray[np.bool_]
 
@@ -62,13 +61,25 @@ def split(examples: Examples, definition: SplitDefinition, horizon_days: int) ->
         ExamplesError: one side is empty.
     """
     first_test = int(examples.as_of.max(initial=0)) - definition.test_years * 365 * DAY
-    hashes = np.array([zlib.crc32(name.encode()) for name in examples.patient_ids.tolist()], np.int64)
-    tested = hashes % 10_000 < definition.test_share * 10_000
+    tested = hashed_share(examples.patient_ids) < definition.test_share
     learn = examples.take(~tested & (examples.as_of + horizon_days * DAY < first_test))
     test = examples.take(tested & (examples.as_of >= first_test))
     if not len(learn) or not len(test):
         raise ExamplesError(f"the split leaves {len(learn)} rows to learn from and {len(test)} to test on")
     return Split(learn, test, datetime.fromtimestamp(first_test / 1e6, UTC))
+
+
+def test_rows(examples: Examples, definition: SplitDefinition, test_from: datetime) -> Examples:
+    """The rows of tested patients from a moment on, also those whose need was not observed."""
+    tested = hashed_share(examples.patient_ids) < definition.test_share
+    return examples.take(tested & (examples.as_of >= round(test_from.timestamp() * 1e6)))
+
+
+def hashed_share(patient_ids: NDArray[np.str_], salt: str = "") -> NDArray[np.float64]:
+    """A number from 0 on and below 1 for each patient, the same in every population, shape (n,)."""
+    names, place = np.unique(patient_ids, return_inverse=True)
+    hashes = np.array([zlib.crc32((salt + name).encode()) for name in names.tolist()], np.int64)
+    return np.asarray((hashes % 10_000 / 10_000)[place])
 
 
 def reached(examples: Examples, table: SegmentTable) -> Bools:
@@ -88,15 +99,24 @@ def estimators(features: tuple[str, ...]) -> dict[str, Callable[[], Estimator]]:
 
 def fit_all(learn: Examples, table: SegmentTable) -> Iterator[tuple[str, NeedModel]]:
     """Fit the models one after another."""
-    goal = reached(learn, table)
+    for kind, make in estimators(learn.names).items():
+        yield kind, fit_model(make, learn, table)
+
+
+def fit_model(make: Callable[[], Estimator], learn: Examples, table: SegmentTable) -> NeedModel:
+    """Fit one model."""
     segment = table.of_visits(learn.visits.sum(1))
     need = NeedTable.fit(segment, learn.visits, learn.minutes, PROFESSIONS, len(table.segments))
-    for kind, make in estimators(learn.names).items():
-        estimator, calibrator = fit(make, learn.x, goal, learn.patient_ids)
-        yield kind, NeedModel(estimator, calibrator, need, learn.catalogue, table.valid_from.isoformat())
+    estimator, calibrator = fit(make, learn.x, reached(learn, table), learn.patient_ids)
+    return NeedModel(estimator, calibrator, need, learn.catalogue, table.valid_from.isoformat())
 
 
-def evaluate(model: NeedModel, test: Examples, table: SegmentTable) -> Evaluation:
+def fit_rule(learn: Examples, table: SegmentTable) -> NeedModel:
+    """Today's rule, calibrated on the learnt rows."""
+    return fit_model(estimators(learn.names)[PointsRule.kind], learn, table)
+
+
+def evaluate(model: NeedModel, test: Examples, table: SegmentTable) -> ScoresBySegment:
     """Scores of a model by the segment that each threshold leads into."""
     at_least, goal = model.predict(test.x).at_least, reached(test, table)
     return {name: score(at_least[:, k], goal[:, k], test.patient_ids) for k, name in enumerate(table.names[1:])}

@@ -6,12 +6,16 @@ group are not independent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
+
+from training.bootstrap import Order, Resamples, interval
 
 Floats = NDArray[np.float64]
 EDGE = 1e-6
@@ -30,6 +34,9 @@ class Scores:
         brier: mean squared error of the probability.
         slope: calibration slope; 1 is ideal, below 1 the probabilities are too extreme.
         intercept: calibration in the large, log-odds (slope fixed at 1); 0 is ideal, below 0 they are too high.
+        observed_to_expected: events that happened to those expected; 1 is ideal, below 1 the probabilities are too
+            high.
+        brier_scaled: Brier score against that of giving everyone the mean; 1 is perfect, 0 is no better.
     """
 
     n: int
@@ -41,10 +48,16 @@ class Scores:
     brier: float
     slope: float
     intercept: float
+    observed_to_expected: float = float("nan")
+    brier_scaled: float = float("nan")
 
     def figures(self) -> dict[str, float]:
         """All figures by name."""
         return asdict(self)
+
+
+ScoresBySegment: TypeAlias = Mapping[str, Scores]
+"""Scores of one model by the name of the segment that the threshold leads into."""
 
 
 class ScoresError(ValueError):
@@ -66,16 +79,34 @@ def score(
     Raises:
         ScoresError: no row, or only one kind of outcome.
     """
-    p = np.clip(np.asarray(probability, np.float64), EDGE, 1 - EDGE)
-    y = np.asarray(reached, np.bool_)
+    p, y = clipped(probability), np.asarray(reached, np.bool_)
+    low, high = interval(Resamples.of(groups, resamples, seed).aurocs(p, y))
+    return of_rows(p, y, (low, high))
+
+
+def of_rows(p: Floats, y: NDArray[np.bool_], bounds: tuple[float, float]) -> Scores:
+    """Figures of clipped probabilities; `bounds` is the interval of AUROC.
+
+    Raises:
+        ScoresError: as `score`.
+    """
     if y.all() or not y.any():
         raise ScoresError(f"{int(y.sum())} of {len(y)} rows reached the threshold: nothing can be ranked")
-    low, high = np.quantile(bootstrap_auroc(p, y, groups, resamples, seed), [0.025, 0.975])
     slope, _ = _line(logit(p), y, fixed_slope=False)
     _, intercept = _line(logit(p), y, fixed_slope=True)
-    error = np.where(y, np.log(p), np.log1p(-p))
-    return Scores(len(y), int(y.sum()), auroc(p, y), float(low), float(high), float(-error.mean()),
-                  float(((p - y) ** 2).mean()), slope, intercept)  # fmt: skip
+    error, share = float(((p - y) ** 2).mean()), float(y.mean())
+    return Scores(len(y), int(y.sum()), auroc(p, y), *bounds, float(log_losses(p, y).mean()), error, slope, intercept,
+                  float(y.sum() / p.sum()), 1 - error / (share * (1 - share)))  # fmt: skip
+
+
+def clipped(probability: ArrayLike) -> Floats:
+    """Probabilities kept away from 0 and 1 by `EDGE`."""
+    return np.clip(np.asarray(probability, np.float64), EDGE, 1 - EDGE)
+
+
+def log_losses(p: Floats, y: NDArray[np.bool_]) -> Floats:
+    """Negative log-likelihood of each row."""
+    return -np.where(y, np.log(p), np.log1p(-p))
 
 
 def auroc(ranking: ArrayLike, reached: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -83,37 +114,14 @@ def auroc(ranking: ArrayLike, reached: ArrayLike, weights: ArrayLike | None = No
 
     `weights` are how often each row counts.
     """
-    value, y = np.asarray(ranking, np.float64), np.asarray(reached, np.bool_)
-    w = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
-    return _weighted_auroc(_tied(value), y, w)
+    order = Order.of(ranking, reached)
+    return order.auroc(None if weights is None else np.asarray(weights, np.float64)[order.rows])
 
 
 def bootstrap_auroc(probability: ArrayLike, reached: ArrayLike, groups: ArrayLike, resamples: int, seed: int) -> Floats:
     """AUROC of every bootstrap sample of groups that holds both outcomes."""
-    y = np.asarray(reached, np.bool_)
-    _, group = np.unique(np.asarray(groups), return_inverse=True)
-    count = int(group.max()) + 1
-    tied = _tied(np.asarray(probability, np.float64))
-    random = np.random.default_rng(seed)
-    found = []
-    for _ in range(resamples):
-        w = np.bincount(random.integers(0, count, count), minlength=count)[group].astype(np.float64)
-        if 0 < w[y].sum() < w.sum():
-            found.append(_weighted_auroc(tied, y, w))
-    return np.array(found)
-
-
-def _tied(value: Floats) -> NDArray[np.int64]:
-    """Rank of each value among the distinct ones."""
-    return np.unique(value, return_inverse=True)[1].astype(np.int64)
-
-
-def _weighted_auroc(rank: NDArray[np.int64], y: NDArray[np.bool_], w: Floats) -> float:
-    size = int(rank.max()) + 1
-    with_event = np.bincount(rank, w * y, size)
-    without = np.bincount(rank, w * ~y, size)
-    below = np.cumsum(without) - without
-    return float((with_event * (below + without / 2)).sum() / (with_event.sum() * without.sum()))
+    found = Resamples.of(groups, resamples, seed).aurocs(probability, reached)
+    return found[~np.isnan(found)]
 
 
 def _line(log_odds: Floats, y: NDArray[np.bool_], *, fixed_slope: bool) -> tuple[float, float]:

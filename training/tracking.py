@@ -1,4 +1,4 @@
-"""MLflow: what a run keeps, and which version of the need model is challenger and champion.
+"""MLflow: what a run keeps, and the models that came of it.
 
 The tracking server is the one of the usual variable (`MLFLOW_TRACKING_URI`), else MLflow's own default: a SQLite file
 in the working directory. Runs hold aggregates only, never a row of a patient.
@@ -6,41 +6,42 @@ in the working directory. Runs hold aggregates only, never a row of a patient.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import mlflow
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
+from mlflow.data.dataset_source_registry import get_dataset_source_from_json
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
-from numpy.typing import NDArray
+from mlflow.types.schema import ColSpec, Schema
 
-from features.catalogue import Catalogue
+from models.card import Card
 from models.need import NeedModel
-from training.gate import Evaluation
-from training.scores import Scores
+from training.evaluation import Evaluation, Performance
 
 NAME = "tarve-need"
 EXPERIMENT = "tarve"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 CODE = Path(__file__).parent.parent
-FEATURES_SHOWN = 15
+EVALUATION, REPORT, RECIPE = "evaluation.json", "report.html", "recipe.json"
+NEED = "artifacts/need"
+"""Where the saved need model lies inside a logged model."""
+
+
+class TrackingError(ValueError):
+    """A run or a model is not there, or lacks what is asked of it."""
 
 
 @contextmanager
@@ -61,28 +62,35 @@ def _use_experiment() -> None:
     mlflow.set_experiment(EXPERIMENT)
 
 
-def log_evaluation(model: str, evaluation: Evaluation) -> None:
+def log_dataset(path: Path, digest: str, columns: tuple[str, ...], context: str) -> None:
+    """Log which file of examples was used, with its digest and columns; no row of it is kept."""
+    source = get_dataset_source_from_json(json.dumps({"uri": str(path.resolve())}), "local")
+    schema = Schema([ColSpec("double", name) for name in columns])
+    mlflow.log_input(MetaDataset(source, path.name, digest, schema), context)  # type: ignore[abstract]
+
+
+def log_performances(model: str, performances: Mapping[str, Performance]) -> None:
     """Log every figure as `<model>.<segment>.<figure>`."""
-    mlflow.log_metrics(
-        {
-            f"{model}.{segment}.{figure}": value
-            for segment, scores in evaluation.items()
-            for figure, value in scores.figures().items()
-        }
-    )
+    figures: dict[str, float] = {}
+    for segment, found in performances.items():
+        figures |= {f"{model}.{segment}.{name}": value for name, value in found.scores.figures().items()}
+        figures |= {f"{model}.{segment}.net_benefit_{each.at:g}": each.model for each in found.net_benefit}
+    mlflow.log_metrics(figures)
 
 
-def log_model(model: NeedModel) -> str:
-    """Log a model and register it as the next version of `NAME`; returns the version.
+def log_model(model: NeedModel, card: Card) -> str:
+    """Log a model with its card and register it as the next version of `NAME`; returns the version.
 
     The input example is a row of zeros: nobody's.
     """
     features = pd.DataFrame(np.zeros((1, len(model.estimator.features))), columns=list(model.estimator.features))
-    predicted = pd.DataFrame(columns=["at_least_1", "at_least_2", "visits", "minutes"], dtype=np.float64)
+    thresholds = [f"at_least_{k + 1}" for k in range(len(model.need.visits) - 1)]
+    predicted = pd.DataFrame(columns=[*thresholds, "visits", "minutes"], dtype=np.float64)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "need"
         folder.mkdir()
         model.save(folder)
+        card.save(folder)
         logged = mlflow.pyfunc.log_model(
             name="need",
             python_model=str(CODE / "models" / "pyfunc.py"),
@@ -90,28 +98,36 @@ def log_model(model: NeedModel) -> str:
             code_paths=[str(CODE / room) for room in ("records", "features", "models")],
             signature=infer_signature(features, predicted),
             input_example=features,
-            pip_requirements=_requirements(),
+            pip_requirements=[f"{name}=={version}" for name, version in requirements().items()],
             registered_model_name=NAME,
         )
     return str(logged.registered_model_version)
 
 
-def _requirements() -> list[str]:
+def requirements() -> dict[str, str]:
     """What a loaded model needs, at the versions in use."""
     import lightgbm
     import pyarrow as pa
     import scipy
     import sklearn
 
-    return [
-        f"{package.__name__.replace('sklearn', 'scikit-learn')}=={package.__version__}"
-        for package in (mlflow, lightgbm, np, pd, pa, scipy, sklearn)
-    ]
+    packages = (mlflow, lightgbm, np, pd, pa, scipy, sklearn)
+    return {package.__name__.replace("sklearn", "scikit-learn"): package.__version__ for package in packages}
 
 
-def set_alias(alias: str, version: str) -> None:
-    """Let an alias of the registered model point to a version."""
-    mlflow.MlflowClient().set_registered_model_alias(NAME, alias, version)
+def log_card(card: Card) -> None:
+    """Log a card and its label, as pages and as Markdown, the label in three languages."""
+    pages = {"card.html": card.to_html(), "card.md": card.to_markdown()}
+    for language in ("fi", "sv", "en"):
+        pages[f"label-{language}.html"] = card.label_html(language)
+        pages[f"label-{language}.md"] = card.label_markdown(language)
+    log_texts({f"card/{name}": text for name, text in pages.items()})
+
+
+def log_texts(texts: Mapping[str, str]) -> None:
+    """Log texts as artifacts by file name."""
+    for name, text in texts.items():
+        mlflow.log_text(text, name)
 
 
 def version_of(alias: str) -> str | None:
@@ -122,48 +138,76 @@ def version_of(alias: str) -> str | None:
         return None
 
 
-def load(version: str) -> NeedModel:
-    """The need model of a registered version."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version}", dst_path=folder)
-        return NeedModel.load(Path(found) / "artifacts" / "need")
-
-
-def logged_evaluation(version: str, kind: str, segments: tuple[str, ...]) -> Evaluation:
-    """The scores that the training run of a registered version logged for its model.
+def version_named(name: str) -> str:
+    """The version that a number or an alias names.
 
     Raises:
-        KeyError: the run did not log a figure.
+        TrackingError: there is no such version or alias.
     """
-    client = mlflow.MlflowClient()
-    metrics = client.get_run(str(client.get_model_version(NAME, version).run_id)).data.metrics
-
-    def scores(segment: str) -> Scores:
-        figures: dict[str, Any] = {one.name: metrics[f"{kind}.{segment}.{one.name}"] for one in fields(Scores)}
-        return Scores(**figures)
-
-    return {segment: scores(segment) for segment in segments}
+    found = name if name.isdigit() else version_of(name)
+    if found is None:
+        raise TrackingError(f"no {NAME}@{name} is registered; run: python -m training train")
+    run_of(found)
+    return found
 
 
-def log_contributions(model: NeedModel, catalogue: Catalogue, x: NDArray[np.float64], names: tuple[str, ...]) -> None:
-    """Log one beeswarm picture a threshold: which features moved the margin, over at most 2,000 rows."""
-    import shap
+def version_of_run(run_id: str) -> str:
+    """The version that a training run registered.
 
-    rows = x[:2000]
-    contributions = model.estimator.contributions(rows)
-    for k, name in enumerate(names):
-        values = shap.Explanation(
-            values=contributions[:, k, :-1], base_values=contributions[:, k, -1], data=rows,
-            feature_names=[feature.name for feature in catalogue],
-        )  # fmt: skip
-        plt.figure()
-        shap.plots.beeswarm(values, max_display=FEATURES_SHOWN, show=False)
-        plt.title(f"log-odds of needing at least {name}")
-        mlflow.log_figure(plt.gcf(), f"reasons/{name}.png", save_kwargs={"bbox_inches": "tight"})
-        plt.close("all")
+    Raises:
+        TrackingError: it registered none, or there is no such run.
+    """
+    found = mlflow.MlflowClient().search_model_versions(f"name='{NAME}' and run_id='{run_id}'")
+    if not found:
+        raise TrackingError(f"no version of {NAME} came of run {run_id}")
+    return str(found[0].version)
 
 
-def log_texts(texts: Mapping[str, str]) -> None:
-    """Log texts as artifacts by file name."""
-    for name, text in texts.items():
-        mlflow.log_text(text, name)
+def run_of(version: str) -> str:
+    """The id of the run that a version came of.
+
+    Raises:
+        TrackingError: there is no such version.
+    """
+    try:
+        return str(mlflow.MlflowClient().get_model_version(NAME, version).run_id)
+    except MlflowException as error:
+        raise TrackingError(f"there is no version {version} of {NAME}") from error
+
+
+@contextmanager
+def saved(version: str) -> Iterator[Path]:
+    """The folder of a registered version's need model, while the `with` block lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = mlflow.artifacts.download_artifacts(f"models:/{NAME}/{version}", dst_path=folder)
+        yield Path(found) / NEED
+
+
+def load(version: str) -> NeedModel:
+    """The need model of a registered version."""
+    with saved(version) as folder:
+        return NeedModel.load(folder)
+
+
+def logged_text(run_id: str, name: str) -> str:
+    """The text of an artifact of a run.
+
+    Raises:
+        TrackingError: the run has none of that name.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
+            return Path(path).read_text(encoding="utf-8")
+    except (MlflowException, OSError) as error:
+        raise TrackingError(f"run {run_id} has no {name}") from error
+
+
+def logged_evaluation(version: str) -> Evaluation:
+    """The evaluation that the training run of a registered version logged.
+
+    Raises:
+        TrackingError: the run logged none.
+        EvaluationError: it was written by another version of the project.
+    """
+    return Evaluation.from_json(logged_text(run_of(version), EVALUATION))

@@ -43,7 +43,7 @@ class Quarantine:
     def write(self, aside: Mapping[str, pa.Table], first: str | None, until: str | None) -> None:
         """Add the rows kept aside of one range of patients to those that the quarantine holds of it."""
         for name in TABLES:
-            before = self._held(name, first, until)
+            before = held(self.folder, name, first, until)
             after = before
             if name in aside:
                 origin = pa.array([self._origin] * aside[name].num_rows, pa.string())
@@ -51,20 +51,6 @@ class Quarantine:
                 after = _distinct(pa.concat_tables([before, fresh.cast(schema_of(name))]))
             self._changed = self._changed or after.num_rows != before.num_rows
             self._append(name, after)
-
-    def _held(self, name: str, first: str | None, until: str | None) -> pa.Table:
-        path = self.folder / f"{name}.parquet"
-        if not path.exists():
-            return schema_of(name).empty_table()
-        within = pc.field("patient_id").is_valid() if first is not None else pc.scalar(True)
-        if first is not None:
-            within &= pc.field("patient_id") >= first
-        if until is not None:
-            within &= pc.coalesce(pc.field("patient_id"), "") < until
-        try:
-            return pq.read_table(path, columns=schema_of(name).names, filters=within).cast(schema_of(name))
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError) as error:
-            raise QuarantineError(f"{path} is not a readable quarantine of table {name}") from error
 
     def _append(self, name: str, rows: pa.Table) -> None:
         if not rows.num_rows:
@@ -93,6 +79,26 @@ class Quarantine:
     ) -> None:
         self._close()
         shutil.rmtree(self._staging, ignore_errors=True)
+
+
+def held(folder: Path, name: str, first: str | None = None, until: str | None = None) -> pa.Table:
+    """What a quarantine holds of a table: of all patients, or of those from `first` on that sort before `until`.
+
+    Raises:
+        QuarantineError: the file of the table cannot be read.
+    """
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        return schema_of(name).empty_table()
+    within = pc.field("patient_id").is_valid() if first is not None else pc.scalar(True)
+    if first is not None:
+        within &= pc.field("patient_id") >= first
+    if until is not None:
+        within &= pc.coalesce(pc.field("patient_id"), "") < until
+    try:
+        return pq.read_table(path, columns=schema_of(name).names, filters=within).cast(schema_of(name))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError) as error:
+        raise QuarantineError(f"{path} is not a readable quarantine of table {name}") from error
 
 
 def schema_of(name: str) -> pa.Schema:

@@ -42,6 +42,7 @@ class Episodes:
     Attributes:
         person: position in the people. `day`: of the booking contact. `cause`: position in `CAUSES`.
         age, decayed, filled, missing, teeth, perio, rate: the person at the contact.
+        deep, broken: teeth decayed to the pulp, and fillings or teeth that have broken, at the contact.
         need_visits, need_minutes: what was truly needed.
     """
 
@@ -55,6 +56,8 @@ class Episodes:
     teeth: Ints
     perio: Floats
     rate: Floats
+    deep: Ints
+    broken: Ints
     need_visits: Ints
     need_minutes: Ints
 
@@ -225,6 +228,8 @@ def _episodes(people: People, mouths: Mouths, calls: _Calls, need: Need) -> Epis
         teeth=permanent_teeth(calls.age) - mouths.missing[who],
         perio=mouths.perio[who],
         rate=mouths.rate(people, who),
+        deep=need.deep,
+        broken=need.broken,
         need_visits=need.visits.sum(axis=1),
         need_minutes=need.visits @ MINUTES,
     )

@@ -42,12 +42,15 @@ class Need:
 
     Attributes:
         fillings, roots, removals: teeth to fill, to root fill, to remove.
+        deep, broken: of these, teeth decayed to the pulp, and fillings or teeth that have broken.
         visits: visits by kind, shape (people, kinds).
     """
 
     fillings: Ints
     roots: Ints
     removals: Ints
+    deep: Ints
+    broken: Ints
     visits: Ints
 
 
@@ -144,7 +147,7 @@ class Mouths:
         visits[:, PROSTHETIC] = _prosthetic_visits(rng, self.missing[who], age, pain)
         visits[:, ORTHODONTIC] = _orthodontic_visits(rng, age, pain)
         visits[:, RESTORATIVE] += _rehabilitation(rng, visits)
-        return Need(fillings, roots, removals, _at_least_one(visits))
+        return Need(fillings, roots, removals, deep, broken, _at_least_one(visits))
 
     def treat(self, who: Ints, need: Need, given: Ints, age: Floats) -> None:
         """Record in the mouths what the visits given (people, kinds) did to them."""

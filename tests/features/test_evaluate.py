@@ -19,7 +19,7 @@ from features.events import prepare
 from features.families import Label, attribute, count, distinct, highest, last, mean, oldest, share, since, slope, total
 from records.clock import instant
 from records.history import History
-from records.schema import FINDINGS, PROFESSIONS, URGENCIES
+from records.schema import APPOINTMENT_STATES, FINDINGS, MODES, PRODUCERS, PROFESSIONS, URGENCIES, VOUCHER_STATES
 from tests.features.reference import reference
 from tests.rows import event, history, patient
 
@@ -129,6 +129,10 @@ def test_an_unknown_patient_is_refused_without_naming_anyone() -> None:
         evaluate(DENTAL, history(), Moments.of(["nobody"], [instant("2025-01-01")]))
 
 
+def test_no_moments_have_no_rows() -> None:
+    assert evaluate(DENTAL, history(), Moments.of([], [])).values.shape == (0, len(DENTAL))
+
+
 def test_a_filter_can_be_on_a_number() -> None:
     catalogue = Catalogue(count("visits", "half_hours", L, "use", where={"minutes": 30}))
     found = history(
@@ -156,14 +160,23 @@ delays = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(days=40)
 OPTIONS: dict[str, dict[str, list[Any]]] = {
     "visits": {
         "minutes": [None, 0, 30, 45],
+        "mode": list(MODES),
+        "producer": list(PRODUCERS),
         "profession": list(PROFESSIONS),
         "urgency": list(URGENCIES),
         "unit": [None, "A", "B"],
     },
     "contacts": {"urgency": list(URGENCIES)},
-    "procedures": {"code": ["SAA01", "SFA10", "SDA03", "SGA01", "VALMI", "EBA00"]},
-    "diagnoses": {"code": ["K021", "K0531", "K045", "Z012"]},
+    "appointments": {"state": list(APPOINTMENT_STATES)},
+    "procedures": {
+        "code": ["SAA01", "SFA10", "SFA20", "SGB10", "SDA03", "WYA01", "WYA02", "VALMI", "EBA00"],
+        "tooth": [None, 11, 36],
+        "surfaces": [None, "O", "MOD"],
+    },
+    "diagnoses": {"code": ["K021", "K0531", "K045", "E119", "Z720", "S0251"], "tooth": [None, 36]},
     "findings": {"kind": list(FINDINGS), "value": [0, 1, 4, 17]},
+    "answers": {"question": ["pain", "fear", "unheard_of"], "value": [0.0, 1.0, 2.5]},
+    "vouchers": {"state": list(VOUCHER_STATES)},
 }
 
 

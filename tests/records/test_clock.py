@@ -50,6 +50,10 @@ def test_the_day_of_an_instant_is_the_calendar_day_in_helsinki(moments: list[dat
     assert days(pa.array(aware, INSTANT)).tolist() == expected
 
 
+def test_days_of_no_instants_are_none() -> None:
+    assert days(pa.array([], INSTANT)).tolist() == []
+
+
 def test_microseconds_count_from_1970() -> None:
     moments = pa.array([datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, tzinfo=UTC)], INSTANT)
     assert microseconds(moments).tolist() == [1_000_000, -3_600_000_000]

@@ -230,23 +230,43 @@ def test_answers_are_numbers_of_their_question_and_known_at_their_contact(town: 
     place = pc.index_in(answers["contact_id"], contacts["event_id"].combine_chunks())
     assert place.null_count == 0
     assert contacts["event_time"].take(place).equals(answers["event_time"])
-    most = {"pain": 2, "bleeding": 2, "self_rated": 5, "smoking": 1, "diabetes": 1, "fear": 4, "brushing": 3}
+    most = {"pain": 2, "bleeding": 2, "self_rated": 5, "smoking": 1, "diabetes": 1, "fear": 4, "brushing": 3,
+            "broken": 1, "swelling": 1, "loose": 1, "sugar": 5, "dry_mouth": 2, "medicines": 15}  # fmt: skip
     for question in QUESTIONS:
         values = answers.filter(pc.equal(answers["question"], question))["value"]
         assert len(values) > 1_000
         assert pc.min(values).as_py() == (1 if question == "self_rated" else 0)
         assert pc.max(values).as_py() <= most.get(question, 32)
+        assert not np.signbit(np.asarray(values)).any()
     assert 0.4 < len(answers["contact_id"].unique()) / len(town.truth) < 0.9
 
 
 def test_answers_are_noisy_readings_of_the_truth(town: Simulated) -> None:
-    truth = town.truth.select(["contact_id", "caries", "perio", "fear", "missing"])
+    truth = town.truth.select(["contact_id", "caries", "perio", "fear", "missing", "caries_rate"])
     for question, trait, least, most in (("bleeding", "perio", 0.4, 0.9), ("fear", "fear", 0.6, 0.95),
                                          ("missing_teeth_self", "missing", 0.8, 0.995),
-                                         ("self_rated", "caries", -0.7, -0.2)):  # fmt: skip
+                                         ("self_rated", "caries", -0.7, -0.2), ("loose", "perio", 0.2, 0.6),
+                                         ("sugar", "caries_rate", 0.3, 0.7)):  # fmt: skip
         told = town["answers"].filter(pc.equal(town["answers"]["question"], question))
         known = truth.take(pc.index_in(told["contact_id"], truth["contact_id"].combine_chunks()))
         assert least < np.corrcoef(told["value"], known[trait].cast("float64"))[0, 1] < most
+
+
+def test_an_answer_is_missing_because_of_what_it_would_be(town: Simulated) -> None:
+    answers, truth = town["answers"], town.truth
+
+    def told(question: str) -> set[str]:
+        return set(answers.filter(pc.equal(answers["question"], question))["contact_id"].to_pylist())
+
+    interviewed = set(answers["contact_id"].to_pylist())
+    people = town.survey.select(["patient_id", "smokes", "life"]).to_pandas().set_index("patient_id")
+    rows = truth.select(["patient_id", "contact_id", "cause", "age"]).to_pandas().join(people, on="patient_id")
+    rows = rows[rows["contact_id"].isin(interviewed) & (rows["age"] >= 20)]
+    smoking, pain = rows["contact_id"].isin(told("smoking")), rows["contact_id"].isin(told("pain"))
+    assert smoking[rows["smokes"]].mean() < smoking[~rows["smokes"]].mean() - 0.08
+    assert smoking[rows["cause"] == "emergency"].mean() < smoking[rows["cause"] == "examination"].mean() - 0.15
+    assert pain[rows["cause"] == "emergency"].mean() == pytest.approx(0.86, abs=0.03)
+    assert smoking[rows["life"] > 0.5].mean() < smoking[rows["life"] < 0.1].mean() - 0.03
 
 
 def test_a_voucher_is_granted_then_activated_or_not_then_over(town: Simulated) -> None:

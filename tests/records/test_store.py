@@ -31,6 +31,14 @@ def test_one_patient_is_read_alone(found: History, tmp_path: Path) -> None:
     assert store.read_patient(tmp_path / "records", "nobody") is None
 
 
+def test_a_folder_written_before_the_schema_gained_a_table_has_no_rows_of_it(found: History, tmp_path: Path) -> None:
+    store.write(found, tmp_path)
+    for name in store.LATER:
+        (tmp_path / f"{name}.parquet").unlink()
+    again = store.read(tmp_path)
+    assert all(again[name].equals(found[name]) for name in found)
+
+
 def test_blocks_are_the_whole_history_in_order(found: History, tmp_path: Path) -> None:
     store.write(found, tmp_path / "records")
     blocks = list(store.blocks(tmp_path / "records", patients=3))

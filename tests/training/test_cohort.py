@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,18 @@ import pytest
 from records.clock import instant
 from records.schema import PROFESSIONS
 from tests.rows import event, history, patient
-from training.cohort import Cohort, CohortDefinition, build
+from training.cohort import (
+    ABSENT,
+    DEFAULT,
+    LEFT,
+    OBSERVED,
+    Cohort,
+    CohortDefinition,
+    CohortError,
+    build,
+    definition_on,
+    eligible,
+)
 
 END = instant("2025-12-31T12:00")
 PAST = event("visits", "2018-05-01T10:00")
@@ -98,11 +111,10 @@ def test_patients_are_kept_apart() -> None:
     )
     assert found.moments.patient_ids.to_pylist() == ["a", "c"]
     assert found.visits.sum(1).tolist() == [1, 1]
-    assert found.attrition["nobody came"] == 1
+    assert found.attrition["nothing recorded before"] == 1
 
 
 def test_attrition_adds_up_on_a_simulated_population() -> None:
-    from datetime import date
 
     from records.simulate import simulate
 
@@ -111,3 +123,49 @@ def test_attrition_adds_up_on_a_simulated_population() -> None:
     assert sum(found.attrition.values()) == 2 * found.attrition["booking contacts"]
     assert (found.visits.sum(1) > 0).all()
     assert np.isfinite(found.minutes).all()
+
+
+def test_the_length_of_the_first_appointment_is_that_of_the_first_visit() -> None:
+    first = event("visits", "2020-03-10T10:00", minutes=55)
+    later = event("visits", "2020-04-10T10:00", minutes=20)
+    assert cohort(contacts=[contact()], visits=[PAST, first, later]).first_minutes.tolist() == [55]
+    unknown = event("visits", "2020-03-09T10:00", minutes=None)
+    assert np.isnan(cohort(contacts=[contact()], visits=[PAST, unknown, later]).first_minutes[0])
+
+
+def test_what_is_not_observed_is_kept_with_what_was_seen() -> None:
+    people = [patient("a", left_at=instant("2020-09-01")), patient("b"), patient("c")]
+    found = eligible(
+        history(
+            *people,
+            contacts=[contact(patient=name) for name in "abc"],
+            visits=[
+                *(event("visits", "2018-01-01T10:00", patient=name) for name in "abc"),
+                *(event("visits", "2020-04-01T10:00", patient=name) for name in "ac"),
+            ],
+        ),
+        CohortDefinition(),
+        END,
+    )
+    assert found.fate.tolist() == [LEFT, ABSENT, OBSERVED]
+    assert found.visits.sum(1).tolist() == [1, 0, 1]
+    assert found.attrition["kept"] == 1
+    assert np.isnan(found.first_minutes[1])
+
+
+def test_the_definition_is_dated(tmp_path: Path) -> None:
+    assert definition_on(date(2025, 1, 1), 365).washout_days == 180
+    text = DEFAULT.read_text(encoding="utf-8")
+    (tmp_path / "two.toml").write_text(
+        text + text.replace("2000-01-01", "2030-01-01").replace("washout_days = 180", "washout_days = 90"),
+        encoding="utf-8",
+    )
+    assert definition_on(date(2029, 12, 31), 100, tmp_path / "two.toml").washout_days == 180
+    later = definition_on(date(2030, 1, 1), 100, tmp_path / "two.toml")
+    assert (later.washout_days, later.horizon_days, later.valid_from) == (90, 100, date(2030, 1, 1))
+    with pytest.raises(CohortError, match="no definition of the cohort holds on 1999-12-31"):
+        definition_on(date(1999, 12, 31), 365)
+    for broken in ("[[definition]]\nfrom = 2000-01-01", "[[definition"):
+        (tmp_path / "broken.toml").write_text(broken, encoding="utf-8")
+        with pytest.raises(CohortError, match=r"broken.toml defines no cohort"):
+            definition_on(date(2025, 1, 1), 365, tmp_path / "broken.toml")

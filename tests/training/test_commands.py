@@ -1,8 +1,8 @@
-"""The commands of training, from a stored history to a promoted model, in a folder of their own."""
+"""The commands of training, from a stored history to a promoted model and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,127 +11,255 @@ import mlflow
 import pyarrow.parquet as pq
 import pytest
 
+from models.card import Card
 from models.need import NeedModel
 from models.segments import read_tables
 from records import store
-from records.simulate import simulate
 from tests.rows import history, patient
-from training import commands, tracking
+from tests.training.conftest import Trained
+from training import commands, material, registry, tracking
 from training.__main__ import main
-from training.examples import ExamplesError, last_recorded, read
+from training.evaluation import Evaluation
+from training.examples import ExamplesError, last_recorded, read, read_everyone
 
-ANYTHING = """[all]
-auroc_low_at_least = 0.0
-auroc_at_most = 1.0
-slope_between = [-100.0, 100.0]
-intercept_between = [-100.0, 100.0]
-auroc_gain_at_least = -1.0
-auroc_loss_at_most = 1.0
-log_loss_gain_at_most = 10.0
-"""
+Out = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Records of a few people and a tracking store, both in a new folder."""
-    folder = tmp_path_factory.mktemp("training")
-    with store.Writer(folder / "records") as writer:
-        for block in simulate(3000, 8, 9, date(2025, 12, 31)):
-            writer.write(block.history)
-    (folder / "anything.toml").write_text(ANYTHING, encoding="utf-8")
-    (folder / "nothing.toml").write_text(
-        ANYTHING.replace("auroc_low_at_least = 0.0", "auroc_low_at_least = 0.99"), encoding="utf-8"
-    )
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    assert main(["features", "--records", str(folder / "records"), "--out", str(folder / "examples.parquet")]) == 0
-    yield folder
-    mlflow.set_tracking_uri(None)
+def champion() -> str | None:
+    return tracking.version_of("champion")
 
 
-def promote(folder: Path, policy: str) -> int:
-    return main(["promote", "--examples", str(folder / "examples.parquet"), "--policy", str(folder / policy)])
+def latest_run(name: str) -> mlflow.entities.Run:
+    runs = mlflow.search_runs(experiment_names=["tarve"], filter_string=f"run_name = '{name}'", output_format="list")
+    return runs[0]
 
 
-def test_from_records_to_a_champion(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert promote(folder, "anything.toml") == 1
-    assert "no tarve-need@challenger is registered; run: python -m training train" in capsys.readouterr().err
+def test_nothing_is_promoted_before_there_is_anything(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    assert trained.run("compare", "7", "champion") == 1
+    assert main(["rollback"]) == 1
+    assert main(["reproduce", "no-such-run"]) == 1
+    monkeypatch.setattr(tracking, "NAME", "nobody")
+    assert trained.run("promote") == 1
+    said = capsys.readouterr().err
+    assert "run no-such-run has no recipe.json" in said
+    assert "no nobody@challenger is registered; run: python -m training train" in said
+    assert "there is no version 7 of tarve-need" in said
+    assert "training rollback: there is no champion" in said
 
-    assert main(["train", "--examples", str(folder / "examples.parquet")]) == 0
+
+def test_a_training_run_keeps_all_that_a_reader_asks_for(trained: Trained) -> None:
+    run = latest_run("train")
+    kept = {item.path for item in mlflow.artifacts.list_artifacts(run_id=run.info.run_id)}
+    assert {"report.html", "evaluation.json", "recipe.json", "comparison.txt", "attrition.txt", "card"} <= kept
+    cards = {item.path for item in mlflow.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path="card")}
+    assert {"card/card.html", "card/card.md", "card/label-fi.html", "card/label-sv.md"} <= cards
+    assert run.data.params["simulated people"] == "True"
+    assert float(run.data.metrics["lightgbm.heavy.observed_to_expected"]) > 0
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert dataset.digest == run.data.params["examples digest"]
+    assert str(trained.examples) in dataset.source
+    found = tracking.logged_evaluation("1")
+    assert isinstance(found, Evaluation)
+    assert found.version == "1"
+    assert found.card_missing == ()
+    assert {fold.kind for fold in found.folds} == {"origin", "site"}
+    assert found.label_bias
+    assert found.ceiling
+
+
+def test_what_is_saved_with_a_model_is_its_card(trained: Trained) -> None:
+    assert trained
+    with tracking.saved("1") as folder:
+        card, model = Card.load(folder), NeedModel.load(folder)
+    assert card.missing() == ()
+    assert card.measured is not None
+    assert card.measured.words["catalogue"] == model.catalogue
+    assert latest_run("train").info.run_id in card.to_html()
+
+
+def test_a_failing_gate_changes_nothing_and_says_why(trained: Trained, capsys: Out) -> None:
+    before = mlflow.MlflowClient().get_registered_model(tracking.NAME)
+    assert trained.run("promote", "--signed-by", "A. Nimi", policy="strict") == 3
+    assert "not promoted:\n- discrimination" in capsys.readouterr().out
+    assert trained.run("promote") == 3
+    assert "signed by nobody" in capsys.readouterr().out
+    after = mlflow.MlflowClient().get_registered_model(tracking.NAME)
+    assert champion() is None
+    assert (after.aliases, after.tags) == (before.aliases, before.tags)
+    run = latest_run("promote")
+    assert run.data.tags["gate"] == "refused"
+    assert "promoted" not in run.data.tags
+
+
+def test_from_challenger_to_champion_and_back(trained: Trained, capsys: Out) -> None:
+    assert trained.run("promote", "--signed-by", "A. Nimi") == 0
+    assert champion() == "1"
+    verdict = json.loads(tracking.logged_text(latest_run("promote").info.run_id, "verdict.json"))
+    assert verdict["promote"]
+    assert verdict["signed_by"] == "A. Nimi"
+    assert [each.signed_by for each in registry.champions()] == ["A. Nimi"]
+    assert trained.run("promote", "--signed-by", "B. Nimi") == 0  # the champion itself: nothing to do
+    assert len(registry.champions()) == 1
+    assert "measured on the same rows" in capsys.readouterr().out
+
+    assert main(["rollback", "--reason", "Calibration has drifted", "--signed-by", "A. Nimi"]) == 1
+    assert "there is no champion before the one in use" in capsys.readouterr().err
+
+    with tracking.run("copy"), tracking.saved("1") as folder:
+        assert tracking.log_model(NeedModel.load(folder), Card.load(folder)) == "2"
+    assert trained.run("promote", "--model", "2", "--signed-by", "B. Nimi") == 0
+    assert [(each.version, each.signed_by) for each in registry.champions()] == [("1", "A. Nimi"), ("2", "B. Nimi")]
+
+    capsys.readouterr()
+    assert trained.run("compare", "champion", "1") == 0
     printed = capsys.readouterr().out
-    assert "logistic" in printed
-    assert "version 1 is challenger" in printed
-    assert tracking.version_of("champion") is None
+    assert "version 2 less version 1, paired 95 % intervals of 60 resamples of patients" in printed
+    assert "heavy       auroc                 +0.0000  (+0.0000 to +0.0000)" in printed
+    assert trained.run("compare", "champion", "2") == 1
 
-    assert promote(folder, "nothing.toml") == 3
-    assert "not promoted" in capsys.readouterr().out
-    assert tracking.version_of("champion") is None
+    assert main(["rollback", "--reason", "short"]) == 3
+    said = capsys.readouterr().out
+    assert "a reason of at least 10 letters" in said
+    assert "a named person is asked" in said
+    assert champion() == "2"
+    assert main(["rollback", "--reason", "Calibration has drifted", "--signed-by", "C. Nimi"]) == 0
+    assert champion() == "1"
+    assert tracking.logged_text(latest_run("rollback").info.run_id, "reason.txt") == "Calibration has drifted\n"
+    assert latest_run("rollback").data.params == {"from": "2", "to": "1", "signed by": "C. Nimi"}
 
-    assert promote(folder, "anything.toml") == 0
-    assert tracking.version_of("champion") == "1"
-    assert promote(folder, "anything.toml") == 0
+
+def with_other_features(version: str) -> NeedModel:
+    return replace(LOAD(version), catalogue="another")
+
+
+LOAD = tracking.load
 
 
 def test_a_champion_of_other_features_is_compared_by_what_its_run_logged(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: Out
 ) -> None:
-    load = tracking.load
+    registry.set_alias("champion", "1")
 
-    def with_other_features(version: str) -> NeedModel:
-        return replace(load(version), catalogue="another")
+    def only_the_champion(version: str) -> NeedModel:
+        return with_other_features(version) if version == "1" else LOAD(version)
 
-    evaluation = tracking.logged_evaluation("1", "lightgbm", ("moderate", "heavy"))
-    assert (
-        evaluation["heavy"].auroc
-        == mlflow.search_runs(experiment_names=["tarve"])["metrics.lightgbm.heavy.auroc"].dropna().iloc[0]
-    )
-    monkeypatch.setattr(tracking, "load", with_other_features)
-    assert promote(folder, "anything.toml") == 0
+    monkeypatch.setattr(tracking, "load", only_the_champion)
+    assert trained.run("promote", "--model", "2", "--signed-by", "A. Nimi", policy="strict") == 3
     assert (
         "champion version 1 reads other features: its figures are those that its own run logged"
         in capsys.readouterr().out
     )
+    assert main(["rollback", "--reason", "Calibration has drifted", "--signed-by", "A. Nimi"]) == 1
 
 
-def test_examples_hold_what_the_catalogue_says(folder: Path) -> None:
-    found = read(folder / "examples.parquet")
+def test_a_model_of_other_features_is_neither_examined_nor_rolled_back_to(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    registry._write((registry.Champion("1", "", "", ""), registry.Champion("2", "", "", "")))
+    registry.set_alias("champion", "2")
+    monkeypatch.setattr(tracking, "load", with_other_features)
+    assert trained.run("evaluate", "--model", "1") == 1
+    assert "version 1 reads features another, the catalogue is" in capsys.readouterr().err
+    assert main(["rollback", "--reason", "Calibration has drifted", "--signed-by", "A. Nimi"]) == 3
+    assert "version 1 reads features another" in capsys.readouterr().out
+    assert champion() == "2"
+
+
+def test_a_registered_model_is_examined_on_examples(trained: Trained, tmp_path: Path, capsys: Out) -> None:
+    report = tmp_path / "report.html"
+    assert trained.run("evaluate", "--model", "1", "--folds", "--out", str(report)) == 0
+    assert "AUROC above today's rule" in capsys.readouterr().out
+    assert "Evaluation of the need model" in report.read_text(encoding="utf-8")
+    logged = Evaluation.from_json(tracking.logged_text(latest_run("evaluate").info.run_id, "evaluation.json"))
+    first = tracking.logged_evaluation("1")
+    assert logged.rows == first.rows
+    assert logged.thresholds["heavy"].scores == first.thresholds["heavy"].scores
+
+
+def test_a_run_is_reproduced_from_its_id(trained: Trained, capsys: Out) -> None:
+    run_id = latest_run("train").info.run_id
+    assert main(["reproduce", run_id]) == 0
+    assert "the same predictions, byte for byte" in capsys.readouterr().out
+    assert trained
+
+
+def test_a_run_that_is_not_the_same_again_says_so(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    run_id, made = latest_run("train").info.run_id, commands.again
+    monkeypatch.setattr(tracking, "requirements", lambda: {"numpy": "0.1"})
+
+    def other(*given: object) -> NeedModel:
+        model = made(*given)
+        need = replace(model.need, visits=tuple(tuple(2 * each for each in row) for row in model.need.visits))
+        return replace(model, need=need)
+
+    monkeypatch.setattr(commands, "again", other)
+    assert main(["reproduce", run_id]) == 3
+    said = capsys.readouterr().out
+    assert "not as it was: packages: " in said
+    assert "other predictions" in said
+    assert trained
+
+
+def test_a_run_cannot_be_reproduced_from_other_examples(trained: Trained, tmp_path: Path, capsys: Out) -> None:
+    run_id = latest_run("train").info.run_id
+    assert main(["reproduce", run_id, "--examples", str(tmp_path / "gone.parquet")]) == 1
+    assert "the run's examples are not at" in capsys.readouterr().err
+    rows = pq.read_table(trained.examples)
+    pq.write_table(rows.slice(1), tmp_path / "other.parquet")
+    assert main(["reproduce", run_id, "--examples", str(tmp_path / "other.parquet")]) == 1
+    assert "digest is" in capsys.readouterr().err
+    assert main(["reproduce", latest_run("evaluate").info.run_id]) == 1
+    assert "has no recipe.json" in capsys.readouterr().err
+
+
+def test_examples_hold_what_the_catalogue_says(trained: Trained) -> None:
+    found = read(trained.examples)
     assert found.x.shape == (len(found), len(found.names))
     assert found.attrition["kept"] == len(found)
     assert (found.visits.sum(1) > 0).all()
+    everyone = read_everyone(trained.examples)
+    unobserved = sum(found.attrition[reason] for reason in ("nobody came", "died or moved within the horizon"))
+    assert len(everyone) == len(found) + unobserved
+    assert found.made["known time"]["checked"] >= 200
+    assert found.made["known time"]["differing"] == []
+    assert set(found.about) == {"sex", "language", "district", "site", "age", "recent_visits"}
 
 
 def test_segments_are_those_that_hold_at_the_data_and_not_a_later_table(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: Out
 ) -> None:
     now = read_tables()[-1]
     later = replace(now, valid_from=date(2999, 1, 1), segments=now.segments[:2])
-    monkeypatch.setattr(commands, "read_tables", lambda: [now, later])
-    assert promote(folder, "anything.toml") == 0
-    monkeypatch.setattr(commands, "read_tables", lambda: [later])
-    assert promote(folder, "anything.toml") == 1
+    monkeypatch.setattr(material, "read_tables", lambda: [now, later])
+    assert material.Material.read(trained.examples).table == now
+    monkeypatch.setattr(material, "read_tables", lambda: [later])
+    assert trained.run("promote") == 1
     assert "no table of segments holds on 20" in capsys.readouterr().err
 
 
-def test_no_examples_are_said_to_be_none(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pq.write_table(pq.read_table(folder / "examples.parquet").slice(0, 0), tmp_path / "none.parquet")
+def test_no_examples_are_said_to_be_none(trained: Trained, tmp_path: Path, capsys: Out) -> None:
+    pq.write_table(pq.read_table(trained.examples).slice(0, 0), tmp_path / "none.parquet")
     assert main(["train", "--examples", str(tmp_path / "none.parquet")]) == 1
     assert "no booking contact was kept" in capsys.readouterr().err
 
 
-def test_a_missing_or_foreign_file_is_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_or_foreign_file_is_named(trained: Trained, tmp_path: Path, capsys: Out) -> None:
     assert main(["train", "--examples", str(tmp_path / "nothing.parquet")]) == 1
     assert "nothing.parquet is no readable file of examples" in capsys.readouterr().err
     foreign = tmp_path / "foreign.parquet"
-    pq.write_table(pq.read_table(folder / "records" / "visits.parquet"), foreign)
+    pq.write_table(pq.read_table(trained.records / "visits.parquet"), foreign)
     assert main(["train", "--examples", str(foreign)]) == 1
     assert "foreign.parquet was not made by: python -m training features" in capsys.readouterr().err
     assert main(["features", "--records", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x.parquet")]) == 1
     assert not (tmp_path / "x.parquet").exists()
 
 
-def test_examples_of_another_catalogue_are_refused(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = pq.read_table(folder / "examples.parquet")
+def test_examples_of_another_catalogue_are_refused(trained: Trained, tmp_path: Path, capsys: Out) -> None:
+    rows = pq.read_table(trained.examples)
     said = rows.schema.metadata[b"tarve"].replace(b'"catalogue": "', b'"catalogue": "0')
     pq.write_table(rows.replace_schema_metadata({"tarve": said}), tmp_path / "old.parquet")
     assert main(["train", "--examples", str(tmp_path / "old.parquet")]) == 1

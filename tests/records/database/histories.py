@@ -41,7 +41,7 @@ def _of_type(column: Column) -> st.SearchStrategy[Any]:
         pa.string(): texts,
         pa.bool_(): st.booleans(),
         pa.date32(): st.dates(date(1900, 1, 1)),
-        pa.float64(): st.floats(allow_nan=False),
+        pa.float64(): st.floats(column.at_least, column.at_most, allow_nan=False),
         INSTANT: instants,
     }[column.type]
 

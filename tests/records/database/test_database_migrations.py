@@ -138,7 +138,7 @@ def test_a_migration_that_fails_changes_nothing(url: str) -> None:
 
 def test_an_unknown_version_is_refused(url: str) -> None:
     migrate(url)
-    with pytest.raises(DatabaseError, match="there is no version 7; there are 0001"):
+    with pytest.raises(DatabaseError, match="there is no version 7; there are 0001, 0002"):
         downgrade(url, "7")
 
 
@@ -166,13 +166,13 @@ def test_a_draft_takes_the_newest_version_to_the_schema(url: str, earlier: Path,
     migrate(url)
     assert look(url, differences) != []
     assert main(["Add answers"]) == 0
-    written = earlier / "v0002_add_answers.py"
+    written = earlier / "v0003_add_answers.py"
     assert capsys.readouterr().out.startswith(f"{written}: read it")
     compile(written.read_text(), str(written), "exec")
     assert "records" not in written.read_text().replace("records.schema", "")
     migrate(url)
-    assert look(url, version) == "0002"
+    assert look(url, version) == "0003"
     assert look(url, differences) == []
-    downgrade(url, "0001")
+    downgrade(url, "0002")
     migrate(url)
     assert look(url, differences) == []

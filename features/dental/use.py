@@ -1,0 +1,91 @@
+"""How care has been used: visits, courses of care, gaps, emergencies, continuity."""
+
+from __future__ import annotations
+
+from features.dental.words import PRODUCERS, PROFESSIONS
+from features.families import (
+    Family,
+    Label,
+    age,
+    attribute,
+    count,
+    distinct,
+    highest,
+    last,
+    mean,
+    oldest,
+    share,
+    since,
+    total,
+    usual,
+)
+
+VISITS = count("visits", "visits", Label("Käyntejä", "Besök", "Visits"), "use", windows="m6 m12 m24 m60 ever")
+EMERGENCIES = count(
+    "visits", "emergencies", Label("Päivystyskäyntejä", "Akutbesök", "Emergency visits"), "emergency",
+    where={"urgency": "emergency"}, windows="m6 m12 m24 m60 ever",
+)  # fmt: skip
+EPISODES = count(
+    "visits", "episodes", Label("Hoitojaksoja", "Vårdperioder", "Courses of care"), "use",
+    where={"starts_episode": 1}, windows="m24 m60 ever",
+)  # fmt: skip
+
+USE: tuple[Family, ...] = (
+    age("age", Label("Ikä", "Ålder", "Age"), "age"),
+    attribute("patients.special_needs", "special_needs",
+              Label("Hoito vaatii erityisjärjestelyjä", "Vården kräver särskilda arrangemang",
+                    "Care needs special arrangements"), "special_needs"),
+    VISITS,
+    EMERGENCIES,
+    share(EMERGENCIES, VISITS, "emergency_share",
+          Label("Päivystyskäyntien osuus", "Andel akutbesök", "Share of emergency visits"), "emergency",
+          windows="m24 m60 ever"),
+    EPISODES,
+    share(VISITS, EPISODES, "visits_per_episode",
+          Label("Käyntejä hoitojaksoa kohti", "Besök per vårdperiod", "Visits a course of care"), "use",
+          windows="m60 ever", unit=""),
+    count("visits", "visits_by", Label("Käyntejä ({level})", "Besök ({level})", "Visits ({level})"), "use",
+          by="profession", levels=PROFESSIONS, windows="m12 m24 m60"),
+    count("visits", "visits_remote", Label("Etäkäyntejä", "Distansbesök", "Remote visits"), "use",
+          where={"mode": "remote"}, windows="m24"),
+    count("visits", "visits_through", Label("Käyntejä ({level})", "Besök ({level})", "Visits ({level})"), "use",
+          by="producer", levels=PRODUCERS, windows="m60"),
+    total("visits.minutes", "minutes", Label("Hoitoaikaa", "Behandlingstid", "Treatment time"), "use",
+          unit="min", windows="m12 m24 m60 ever"),
+    total("visits.minutes", "minutes_by", Label("Hoitoaikaa ({level})", "Behandlingstid ({level})",
+                                                "Treatment time ({level})"), "use",
+          unit="min", by="profession", levels=PROFESSIONS, windows="m24"),
+    mean("visits.minutes", "visit_length", Label("Käynnin pituus keskimäärin", "Besökets längd i genomsnitt",
+                                                 "Mean length of a visit"), "use", unit="min", windows="m24 m60"),
+    highest("visits.minutes", "visit_longest", Label("Pisin käynti", "Längsta besöket", "Longest visit"), "use",
+            unit="min", windows="m60"),
+    since("visits", "since_visit",
+          Label("Aikaa edellisestä käynnistä", "Tid sedan förra besöket", "Time since the last visit"),
+          "gap", modifiable=True),
+    since("visits", "since_visit_by",
+          Label("Aikaa edellisestä käynnistä ({level})", "Tid sedan förra besöket ({level})",
+                "Time since the last visit ({level})"),
+          "gap", by="profession", levels=PROFESSIONS, modifiable=True),
+    since("visits", "since_emergency",
+          Label("Aikaa edellisestä päivystyskäynnistä", "Tid sedan förra akutbesöket",
+                "Time since the last emergency visit"), "emergency", where={"urgency": "emergency"}),
+    since("visits", "since_episode",
+          Label("Aikaa edellisen hoitojakson alusta", "Tid sedan förra vårdperioden började",
+                "Time since the last course of care began"), "gap", where={"starts_episode": 1}),
+    oldest("visits", "history_length",
+           Label("Aikaa ensimmäisestä kirjatusta käynnistä", "Tid sedan första registrerade besöket",
+                 "Time since the first recorded visit"), "history"),
+    last("visits.gap", "gap_last", Label("Viimeisin käyntiväli", "Senaste besöksintervall",
+                                         "Latest time between visits"), "gap", unit="d"),
+    mean("visits.gap", "gap_mean", Label("Käyntiväli keskimäärin", "Genomsnittligt besöksintervall",
+                                         "Mean time between visits"), "gap", unit="d", windows="m24 m60 ever"),
+    highest("visits.gap", "gap_longest", Label("Pisin käyntiväli", "Längsta besöksintervall",
+                                               "Longest time between visits"), "gap", unit="d", modifiable=True,
+            windows="m60 ever"),
+    distinct("visits.unit", "units", Label("Eri hoitopaikkoja", "Olika mottagningar", "Different clinics"),
+             "continuity", windows="m24 m60"),
+    usual("visits.unit", "usual_unit", Label("Tutuimman hoitopaikan osuus käynneistä",
+                                             "Den vanligaste mottagningens andel av besöken",
+                                             "Share of visits at the usual clinic"), "continuity", windows="m24 m60"),
+)  # fmt: skip
+"""Families of the use of care."""

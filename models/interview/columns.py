@@ -1,0 +1,96 @@
+"""Answers as feature columns: where the catalogue holds them, and how a fresh answer is written into a row.
+
+Writing an answer gives the same bits as evaluating the catalogue on a history in which the answer was recorded right
+before the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import Catalogue
+from features.families import Feature
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class InterviewError(ValueError):
+    """An interview does not fit the catalogue or the model it is given."""
+
+
+@dataclass(frozen=True)
+class AnswerColumns:
+    """The columns of a catalogue that answers fill.
+
+    Attributes:
+        questions: names of the questions, in order.
+        latest: for each question, the columns that hold its latest answer, the shortest window first.
+        days: for each question, the shortest window of these columns in days; infinity without a window.
+        since: columns that hold the time since the latest answer, each with the positions of the questions it looks at.
+    """
+
+    questions: tuple[str, ...]
+    latest: tuple[tuple[int, ...], ...]
+    days: tuple[float, ...]
+    since: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, questions: Sequence[str]) -> AnswerColumns:
+        """Find the columns.
+
+        Raises:
+            InterviewError: a question has no column, or a column reads answers in a way that a fresh one cannot be
+                written into.
+        """
+        latest: dict[str, list[tuple[float, int]]] = {name: [] for name in questions}
+        since = []
+        for at, feature in enumerate(catalogue):
+            if feature.family.source != "answers":
+                continue
+            about = [name for name in questions if name in _read(feature, questions)]
+            if feature.family.aggregate == "since":
+                since.append((at, tuple(questions.index(name) for name in about)))
+            elif feature.family.aggregate != "last" or feature.family.measure != "value" or len(about) > 1:
+                raise InterviewError(f"a fresh answer cannot be written into the feature {feature.name}")
+            for name in about if feature.family.aggregate == "last" else ():
+                latest[name].append((np.inf if feature.days is None else feature.days, at))
+        lacking = [name for name, columns in latest.items() if not columns]
+        if lacking:
+            raise InterviewError(f"the catalogue has no column for answers to {lacking[0]!r}")
+        ordered = [sorted(columns) for columns in latest.values()]
+        return cls(
+            questions=tuple(questions),
+            latest=tuple(tuple(at for _, at in columns) for columns in ordered),
+            days=tuple(columns[0][0] for columns in ordered),
+            since=tuple(since),
+        )
+
+    def written(self, x: Floats, answers: Floats) -> Floats:
+        """A copy of rows with answers written in.
+
+        Args:
+            x: feature values, shape (n, features).
+            answers: shape (n, questions); NaN leaves what the record says.
+        """
+        found = x.copy()
+        given = ~np.isnan(answers)
+        for at, columns in enumerate(self.latest):
+            for column in columns:
+                found[given[:, at], column] = answers[given[:, at], at]
+        for column, about in self.since:
+            found[given[:, list(about)].any(axis=1), column] = 0.0
+        return found
+
+
+def _read(feature: Feature, questions: Sequence[str]) -> Sequence[str]:
+    """Questions whose answers a feature looks at."""
+    family = feature.family
+    if family.by == "question":
+        return (feature.level or "",)
+    wanted = dict(family.where).get("question")
+    return questions if wanted is None else [str(name) for name in wanted]

@@ -1,0 +1,320 @@
+"""The shortest interview: which question to ask next, and when none is worth asking.
+
+Questions come in one fixed order, measured in training; greedy choice by expected information was measured to be no
+better. What is personal is what is left out: a question that the record answers, a question whose plausible answers
+hardly move this person's estimate, and everything after the booking is settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from features.catalogue import Catalogue
+from features.families import LANGUAGES, Label, Language
+from models.interview.columns import AnswerColumns, InterviewError
+from models.interview.plan import Plan
+from models.interview.questions import AnswerError, Choice, Item, Number
+from models.segments import FirstAppointment, SegmentTable
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+AtLeast = Callable[[Floats], Floats]
+"""Feature rows to the probability of needing at least each segment but the first, shape (n, segments - 1)."""
+Sets = Callable[[Floats], Bools]
+"""Such probabilities to prediction sets: whether each segment belongs, shape (n, segments)."""
+Why = Literal["one_segment", "settled", "nothing_left"]
+
+EDGE = 1e-6
+"""Probabilities are kept this far from 0 and 1 where their log-odds are taken."""
+
+STOPS: Mapping[Why, Label] = {
+    "one_segment": Label(
+        "Arvio on yksiselitteinen: lisäkysymyksiä ei tarvita.",
+        "Bedömningen är entydig: inga fler frågor behövs.",
+        "The assessment is unambiguous: no further question is needed.",
+    ),
+    "settled": Label(
+        "Mikään jäljellä oleva vastaus tuskin muuttaisi varattavaa aikaa tai arviota olennaisesti.",
+        "Inget återstående svar skulle sannolikt ändra tiden som bokas eller bedömningen väsentligt.",
+        "No answer left is likely to change what is booked, or the estimate by much.",
+    ),
+    "nothing_left": Label(
+        "Kaikki kysymykset on kysytty tai ne selviävät potilaskertomuksesta.",
+        "Alla frågor är ställda eller framgår av journalen.",
+        "All questions have been asked or are answered by the record.",
+    ),
+}
+DECIDES = Label(
+    "Vastaus ratkaisee, mitä varataan: {options}.",
+    "Svaret avgör vad som bokas: {options}.",
+    "The answer decides what is booked: {options}.",
+)
+NARROWS = Label(
+    "Vastaus tarkentaa arviota ja voi muiden vastausten kanssa muuttaa varattavaa aikaa.",
+    "Svaret preciserar bedömningen och kan tillsammans med andra svar ändra tiden som bokas.",
+    "The answer sharpens the assessment and can, with other answers, change what is booked.",
+)
+OR = Label("tai", "eller", "or")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Nothing more is worth asking.
+
+    Attributes:
+        reason: `one_segment`: the prediction set holds one segment; `settled`: no answer left would change what is
+            booked or move the estimate much; `nothing_left`: every question is asked or answered by the record.
+    """
+
+    reason: Why
+
+    @property
+    def text(self) -> Label:
+        """The reason in words."""
+        return STOPS[self.reason]
+
+
+@dataclass(frozen=True)
+class Question:
+    """The question to ask next.
+
+    Attributes:
+        name: stable name, as in the table `answers` of a record history.
+        text: the question in words.
+        choices: the answers allowed; none when the answer is a number.
+        number: the numbers allowed; None when there are choices.
+        why: what an answer tells, and what it would settle for this person.
+        settles: the segment that would be suggested after each answer, by the answer's value; for a number, after
+            some that stand for all.
+    """
+
+    name: str
+    text: Label
+    choices: tuple[Choice, ...]
+    number: Number | None
+    why: Label
+    settles: Mapping[float, str]
+
+
+class Interview:
+    """Interviews with one model, one table of segments and one table of questions. Keeps nothing between calls.
+
+    Args:
+        plan: what training settled.
+        items: the table of questions.
+        catalogue: what the columns of a row mean.
+        at_least: the model's calibrated probabilities.
+        table: the segments and what each books.
+        sets: prediction sets of these probabilities; without them an interview never stops for `one_segment`.
+
+    Raises:
+        InterviewError: the parts do not fit each other.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        items: Sequence[Item],
+        catalogue: Catalogue,
+        at_least: AtLeast,
+        table: SegmentTable,
+        sets: Sets | None = None,
+    ) -> None:
+        if plan.catalogue != catalogue.version:
+            raise InterviewError(f"the plan reads features {plan.catalogue}, the catalogue is {catalogue.version}")
+        by_name = {item.name: item for item in items}
+        unknown = [name for name in plan.order if name not in by_name]
+        if unknown:
+            raise InterviewError(f"the plan asks {unknown[0]!r}, which is no question of the table")
+        self.plan, self.table, self.sets = plan, table, sets
+        self.items = tuple(by_name[name] for name in plan.order)
+        self.at_least = at_least
+        self.columns = AnswerColumns.of(catalogue, plan.order)
+        self.record = Record.of(self.items, self.columns, catalogue)
+
+    def next(self, row: Floats, answers: Mapping[str, float | None]) -> Question | Stop:
+        """The next question, or why to stop.
+
+        Args:
+            row: the patient's features as of the moment, shape (features,), without the answers of this interview.
+            answers: the answers of this interview by question; None where somebody would not or could not say.
+
+        Raises:
+            AnswerError: an answer to a question that there is not, or one that its question does not allow.
+        """
+        given = self._given(answers)
+        asked = np.array([item.name in answers for item in self.items])
+        left = np.flatnonzero(~asked & ~self.record.answers(row))
+        if not len(left):
+            return Stop("nothing_left")
+        outlook = _Outlook.of(self, row, given, left)
+        if self.sets is not None and self.sets(outlook.now[None])[0].sum() == 1:
+            return Stop("one_segment")
+        limits = self.plan.limits
+        settled = outlook.unsettled() <= limits.unsettled
+        least = limits.large_effect if settled else limits.least_effect
+        worth = [at for at in left if outlook.effect(int(at)) >= least]
+        return self._question(int(worth[0]), outlook) if worth else Stop("settled")
+
+    def answered(self, row: Floats, answers: Mapping[str, float | None]) -> Floats:
+        """The row with the answers of this interview in it: what the model reads for the updated assessment."""
+        return np.asarray(self.columns.written(row[None], self._given(answers)[None])[0])
+
+    def _given(self, answers: Mapping[str, float | None]) -> Floats:
+        places = {item.name: at for at, item in enumerate(self.items)}
+        given = np.full(len(self.items), np.nan)
+        for name, value in answers.items():
+            if name not in places:
+                raise AnswerError(f"there is no question {name!r}")
+            if value is not None:
+                self.items[places[name]].check(value)
+                given[places[name]] = value
+        return given
+
+    def _question(self, at: int, outlook: _Outlook) -> Question:
+        item, suggested = self.items[at], outlook.suggested(at)
+        names = self.table.names
+        settles = {value: names[k] for value, k in zip(self.plan.likely.levels[at], suggested, strict=True)}
+        return Question(item.name, item.text, item.choices, item.number, _why(item, self.table, suggested), settles)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the record of a person already answers.
+
+    Attributes:
+        columns: the column of each question's recorded answer; -1 where it does not hold long enough.
+        limits: for each question, columns with their lowest and highest value that together answer it.
+        age: the column of age, or None.
+        from_age: whole years from which each question is asked.
+    """
+
+    columns: Ints
+    limits: tuple[tuple[tuple[int, float, float], ...], ...]
+    age: int | None
+    from_age: Floats
+
+    @classmethod
+    def of(cls, items: Sequence[Item], columns: AnswerColumns, catalogue: Catalogue) -> Record:
+        """Find the columns.
+
+        Raises:
+            InterviewError: an item is said to be answered by a feature that the catalogue lacks.
+        """
+        place = {name: at for at, name in enumerate(catalogue.names)}
+        lacking = [name for item in items for name in item.recorded if name not in place]
+        if lacking:
+            raise InterviewError(f"a question is said to be answered by {lacking[0]!r}, which is no feature")
+        held = [
+            latest[0] if days <= item.holds else -1
+            for item, latest, days in zip(items, columns.latest, columns.days, strict=True)
+        ]
+        limits = tuple(tuple((place[name], *span) for name, span in item.recorded.items()) for item in items)
+        ages = [at for at, feature in enumerate(catalogue) if feature.family.aggregate == "age"]
+        from_age = np.array([item.from_age for item in items], np.float64)
+        return cls(np.array(held), limits, ages[0] if ages else None, from_age)
+
+    def held(self, row: Floats) -> Floats:
+        """The answers on record that still stand; NaN where there is none."""
+        return np.where(self.columns >= 0, row[self.columns], np.nan)
+
+    def answers(self, row: Floats) -> Bools:
+        """Whether each question need not be asked: answered on record, or not for somebody of this age."""
+        held = ~np.isnan(self.held(row))
+        told = [bool(spans) and all(low <= row[at] <= high for at, low, high in spans) for spans in self.limits]
+        age = np.nan if self.age is None else row[self.age]
+        return np.asarray(held | np.array(told) | (age < self.from_age))
+
+
+@dataclass(frozen=True)
+class _Outlook:
+    """What the answers left could do to one person's assessment.
+
+    Attributes:
+        now: probabilities as things stand, shape (thresholds,).
+        complete: probabilities after each plausible set of answers, shape (drawn, thresholds).
+        single: for each question left, probabilities after each level of its answer, shape (levels, thresholds).
+        chance: for each question left, the chance of each level.
+        table: the segments.
+    """
+
+    now: Floats
+    complete: Floats
+    single: Mapping[int, Floats]
+    chance: Mapping[int, Floats]
+    table: SegmentTable
+
+    @classmethod
+    def of(cls, interview: Interview, row: Floats, given: Floats, left: Ints) -> _Outlook:
+        """Ask the model about every answer at once."""
+        likely, columns = interview.plan.likely, interview.columns
+        blank, now = interview.at_least(np.vstack([row[None], columns.written(row[None], given[None])]))
+        known = np.where(np.isnan(given), interview.record.held(row), given)
+        weights = likely.weights(known, anchors(blank[None], row[None], interview.record.age)[0])
+        drawn = likely.complete(np.full(len(given), np.nan), weights, left.tolist(), interview.plan.limits.drawn)
+        drawn = np.where(np.isnan(drawn), given, drawn)
+        one = [(int(at), level) for at in left for level in likely.levels[at]]
+        alone = np.repeat(given[None], len(one), axis=0)
+        alone[np.arange(len(one)), [at for at, _ in one]] = [level for _, level in one]
+        rows = columns.written(np.repeat(row[None], len(drawn) + len(one), axis=0), np.vstack([drawn, alone]))
+        found = interview.at_least(rows)
+        owner = np.array([at for at, _ in one])
+        after = found[len(drawn) :]
+        single = {int(at): after[owner == at] for at in left}
+        chance = {int(at): likely.chance(weights, int(at)) for at in left}
+        return cls(now, found[: len(drawn)], single, chance, interview.table)
+
+    def unsettled(self) -> float:
+        """Share of the plausible sets of answers after which something else would be booked."""
+        booked = self.table.suggest(np.vstack([self.now[None], self.complete]))
+        return float((booked[1:] != booked[0]).mean())
+
+    def effect(self, at: int) -> float:
+        """By how much an answer moves the log-odds: standard deviation, summed over the thresholds."""
+        after, chance = _log_odds(self.single[at]), self.chance[at][:, None]
+        centre = (chance * after).sum(0)
+        return float(np.sqrt((chance * (after - centre) ** 2).sum(0)).sum())
+
+    def suggested(self, at: int) -> Sequence[int]:
+        """Position of the segment suggested after each level of a question's answer."""
+        found: list[int] = self.table.suggest(self.single[at]).tolist()
+        return found
+
+
+def anchors(at_least: Floats, x: Floats, age: int | None) -> Floats:
+    """What places a person among others before any answer: the log-odds so far, and age.
+
+    Args:
+        at_least: probabilities without the answers of the interview, shape (n, thresholds).
+        x: feature values, shape (n, features).
+        age: the column of age, or None.
+    """
+    years = np.full(len(x), np.nan) if age is None else x[:, age]
+    return np.column_stack([_log_odds(at_least), years])
+
+
+def _log_odds(probability: Floats) -> Floats:
+    return np.asarray(logit(np.clip(probability, EDGE, 1 - EDGE)))
+
+
+def _why(item: Item, table: SegmentTable, suggested: Sequence[int]) -> Label:
+    """What the answer tells, and which appointments it decides between."""
+    firsts = [table.segments[k].first for k in sorted(set(suggested))]
+    texts = {language: f"{item.why[language]} {_settling(firsts, language)}" for language in LANGUAGES}
+    return Label(**texts)
+
+
+def _settling(firsts: Sequence[FirstAppointment], language: Language) -> str:
+    if len(firsts) == 1:
+        return NARROWS[language]
+    named = [f"{first.label[language]} ({first.minutes} min)" for first in firsts]
+    options = f"{', '.join(named[:-1])} {OR[language]} {named[-1]}"
+    return DECIDES[language].format(options=options)

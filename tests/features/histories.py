@@ -1,0 +1,301 @@
+"""Record histories drawn to be difficult, and the ways to compute their features that must agree.
+
+A history is put together from one choice after the other, so that Hypothesis can draw it, a counterexample shrinks,
+and a seeded random generator can make a long one (`random.Random(seed).choice`). What is chosen among is listed here:
+days at the edges of every window, instants a microsecond around midnight and around both clock changes, leap days,
+records made late or at the very moment asked about, codes that nobody knows, and nulls wherever the schema has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from pprint import pformat
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from hypothesis import strategies as st
+
+from features.catalogue import Catalogue
+from features.evaluate import Moments, evaluate
+from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, WINDOWS
+from features.sql import statement
+from records.history import History
+from records.schema import EVENTS, INSTANT, TABLES, Column
+from tests.features.reference import Records
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+MICROSECOND = timedelta(microseconds=1)
+Choose = Callable[[Sequence[Any]], Any]
+Row = dict[str, Any]
+
+SOURCES = tuple(name for name in EVENTS if name not in ("assessments", "decisions", "messages"))
+"""Tables whose events are drawn: those that features read."""
+
+DAYS = [
+    date(2025, 6, 11),
+    date(2024, 2, 29),
+    date(2025, 2, 28),
+    date(2025, 3, 1),
+    date(2024, 3, 31),  # summer time begins
+    date(2024, 4, 1),
+    date(2024, 10, 27),  # summer time ends
+    date(2024, 10, 28),
+    date(2024, 12, 31),
+    date(2025, 1, 1),
+    date(2041, 7, 1),  # beyond the reach of 32-bit clocks
+]
+CLOCKS = [
+    time(12),
+    time(0),
+    time(0, 0, 0, 1),
+    time(23, 59, 59, 999_999),
+    time(8, 30),
+    time(0, 30),
+    time(2),
+    time(2, 59, 59, 999_999),
+    time(3),
+    time(3, 30),
+    time(3, 59, 59, 999_999),
+    time(4),
+    time(22),
+]
+LIMITS = [*(days for days in WINDOWS.values() if days), EPISODE_GAP, RETREATMENT_DAYS, 365 + RECALL_GRACE]
+EDGES = sorted({days + more for days in LIMITS for more in (-1, 0, 1)})
+BACK = [0, 1, *EDGES, 0, 0, 2, 14, 40, 900, 4_000, 11_000, -1, -40]
+"""How many days before the day asked about an event is; a few are after it."""
+DELAYS = [
+    *(timedelta(0), timedelta(0), timedelta(0), MICROSECOND, timedelta(minutes=1), timedelta(hours=11)),
+    *(timedelta(days=1), timedelta(days=40), timedelta(days=400), timedelta(hours=-9)),
+]
+SIZES = [5, 0, 1, 2, 12, 30]
+LONG = 5_000
+UNKNOWN = ["", "?", "VALMI", 'O\'Neill "%" _', "ÄÖ", "é😀", "sfa10"]
+VALUES: dict[str, list[Any]] = {
+    "procedures.code": ["SFA10", "SFA30", "SAA01", "SAD01", "SDA03", "SGA01", "SGB20", "EBA00", "EBA15", "EB1AA",
+                        "WYA30", "WYA01", "WYA02", "WYA03", "D2740", "D2391", "D0190", "55162003", "S", *UNKNOWN],
+    "diagnoses.code": ["K021", "K020", "K0531", "K045", "Z012", "E119", "Z720", "S0251", *UNKNOWN],
+    "answers.question": ["pain", "smoking", "diabetes", "broken", *UNKNOWN],
+    "answers.value": [0.0, 1.0, 2.0, 3.0, 10.0, -1.0, 0.5],
+    "findings.value": [0, 1, 3, 4, 17, 28, 100],
+    "charges.cents": [0, 1, 4_550, 1_000_000],
+    "appointments.appointment_id": ["1", "2", "3"],
+    "appointments.starts_at": [datetime(2025, 6, 1, tzinfo=UTC)],
+    "diagnoses.tooth": [None, 36],
+    "procedures.tooth": [None, 11, 11, 16, 36, 55],
+    "procedures.surfaces": [None, "O", "MOD", ""],
+    "visits.minutes": [None, 0, 15, 30, 45, 1440],
+    "visits.unit": [None, "A", "B", "C", "Ö"],
+}  # fmt: skip
+BIRTHS = [None, date(1950, 2, 28), date(1992, 2, 29), date(2000, 3, 1), date(2020, 12, 31), date(1999, 10, 27)]
+
+
+@dataclass(frozen=True, repr=False)
+class Population:
+    """Patients with their events, and what is asked about them."""
+
+    history: History
+    patient_ids: list[str]
+    as_of: list[datetime]
+
+    def __repr__(self) -> str:
+        """The rows that there are, for a counterexample to be read."""
+        rows = {name: self.history[name].to_pylist() for name in SOURCES if self.history[name].num_rows}
+        return pformat({"asked": list(zip(self.patient_ids, self.as_of, strict=True)), **rows}, width=200)
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text(repr(self))
+
+    @property
+    def moments(self) -> Moments:
+        """What is asked, as the evaluator takes it."""
+        return Moments.of(self.patient_ids, self.as_of)
+
+    def alone(self, name: str) -> History:
+        """The history of one patient."""
+        tables = self.history.tables.items()
+        return History.of({table: rows.filter(pc.equal(rows["patient_id"], name)) for table, rows in tables})
+
+
+def population(choose: Choose, patients: int, sizes: Sequence[int] = SIZES) -> Population:
+    """Patients with as many events each as `sizes` has to choose from, and up to three moments each."""
+    rows: dict[str, list[Row]] = {name: [] for name in ("patients", *SOURCES)}
+    ids: list[str] = []
+    as_of: list[datetime] = []
+    for number in range(patients):
+        name = f"{choose('aZä')}{number}"
+        asked = _moments(choose)
+        rows["patients"].append(_person(choose, name))
+        for _ in range(choose(sizes)):
+            table = choose(SOURCES)
+            rows[table].append(_event(choose, table, name, asked, f"{choose('1Bbö')}{len(rows[table])}"))
+        ids += [name] * len(asked)
+        as_of += asked
+    return Population(History.from_rows(rows), ids, as_of)
+
+
+def populations(patients: int, sizes: Sequence[int] = SIZES) -> st.SearchStrategy[Population]:
+    """Populations as Hypothesis draws them."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Population:
+        return population(lambda options: options[draw(_index(len(options)))], patients, sizes)
+
+    return drawn()
+
+
+def long_history(seed: int) -> Population:
+    """One patient with 5,000 events."""
+    return population(Random(seed).choice, 1, [LONG])  # noqa: S311 - no secret
+
+
+@cache
+def _index(options: int) -> st.SearchStrategy[int]:
+    return st.integers(0, options - 1)
+
+
+def _instant(choose: Choose, day: date) -> datetime:
+    """An instant of a Helsinki day, also one of the hour that the clock shows twice, or skips."""
+    return datetime.combine(day, choose(CLOCKS), HELSINKI).replace(fold=choose((0, 1))).astimezone(UTC)
+
+
+def _moments(choose: Choose) -> list[datetime]:
+    first = _instant(choose, choose(DAYS))
+    others = [first, first + MICROSECOND, first - timedelta(days=1), first + timedelta(days=400)]
+    return [first, *(choose(others) for _ in range(choose((0, 1, 2))))]
+
+
+def _person(choose: Choose, name: str) -> Row:
+    columns = {key: column for key, column in TABLES["patients"].columns().items() if key != "patient_id"}
+    person = {key: choose(values("patients", key, column)) for key, column in columns.items()}
+    return person | {"patient_id": name, "birth_date": choose(BIRTHS)}
+
+
+def _event(choose: Choose, table: str, name: str, asked: list[datetime], event_id: str) -> Row:
+    moment = choose(asked)
+    when = _instant(choose, moment.astimezone(HELSINKI).date() - timedelta(days=choose(BACK)))
+    when = choose((when, when, when, when, moment, moment - MICROSECOND))
+    known = when + choose(DELAYS)
+    known = choose((known, known, known, known, moment, moment - MICROSECOND))
+    own = {key: column for key, column in TABLES[table].columns().items() if key not in COMMON}
+    row = {key: choose(values(table, key, column)) for key, column in own.items()}
+    return row | {"patient_id": name, "event_id": event_id, "event_time": when, "recorded_at": known, "source": "x"}
+
+
+COMMON = ("patient_id", "event_id", "event_time", "recorded_at", "source")
+
+
+@cache
+def values(table: str, name: str, column: Column) -> list[Any]:
+    """What a column can hold in a drawn history."""
+    found = VALUES.get(f"{table}.{name}")
+    if found is None:
+        found = [*(column.one_of or _plain(column.type)), *([None] if column.nullable else [])]
+    return found
+
+
+def _plain(kind: pa.DataType) -> list[Any]:
+    if pa.types.is_boolean(kind):
+        return [False, True]
+    if pa.types.is_string(kind):
+        return ["x", "y"]
+    if pa.types.is_timestamp(kind):
+        return [datetime(2025, 6, 1, tzinfo=UTC)]
+    if pa.types.is_date(kind):
+        return [date(2025, 6, 1)]
+    return [0, 1, 30]
+
+
+def by_evaluator(catalogue: Catalogue, asked: Population) -> np.ndarray:
+    """Every value as the evaluator computes it for all patients at once."""
+    return evaluate(catalogue, asked.history, asked.moments).values
+
+
+def one_by_one(catalogue: Catalogue, asked: Population) -> np.ndarray:
+    """Every value as the evaluator computes it online, with nobody's history but the patient's own."""
+    alone = {name: asked.alone(name) for name in set(asked.patient_ids)}
+    return np.concatenate([
+        evaluate(catalogue, alone[name], Moments.of([name], [moment])).values
+        for name, moment in zip(asked.patient_ids, asked.as_of, strict=True)
+    ])  # fmt: skip
+
+
+def by_reference(catalogue: Catalogue, asked: Population) -> np.ndarray:
+    """Every value as plain Python computes it."""
+    records = Records(asked.history)
+    moments = zip(asked.patient_ids, asked.as_of, strict=True)
+    return np.array([records.values(catalogue, name, moment) for name, moment in moments], np.float64)
+
+
+def by_sql(catalogue: Catalogue, asked: Population, *names: str) -> np.ndarray:
+    """Every value as DuckDB computes it from the compiled text."""
+    rows = pa.table({
+        "row": np.arange(len(asked.as_of)),
+        "patient_id": pa.array(asked.patient_ids, pa.string()),
+        "as_of": pa.array(asked.as_of, INSTANT),
+    })  # fmt: skip
+    text = f"SELECT COLUMNS(* EXCLUDE (row))::DOUBLE FROM ({statement(catalogue, *names)})"  # noqa: S608 - no input
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for name in {*catalogue.sources, "patients"}:
+            connection.register(name, asked.history[name])
+        found = connection.register("moments", rows).sql(text).to_arrow_table()
+    return np.stack([column.to_numpy() for column in found.columns], axis=1)
+
+
+def bits(values: Any) -> np.ndarray:
+    """Values as their bits, with one kind of NaN: equal means equal to the last bit, and 0.0 is not -0.0."""
+    array = np.ascontiguousarray(values, np.float64)
+    return np.where(np.isnan(array), np.nan, array).view(np.int64)
+
+
+def one_moment_each(asked: Population) -> Population:
+    """The same patients, each asked about once."""
+    first = dict(reversed(list(zip(asked.patient_ids, asked.as_of, strict=True))))
+    return replace(asked, patient_ids=list(first), as_of=list(first.values()))
+
+
+def together(one: Population, other: Population) -> Population:
+    """Both populations as one, one after the other, so that a query answers for both at once."""
+    tables = {}
+    for name, rows in other.history.tables.items():
+        ids = pc.binary_join_element_wise(rows["patient_id"], "other", "-")
+        tables[name] = pa.concat_tables([one.history[name], rows.set_column(0, rows.schema.field(0), ids)])
+    ids = [*one.patient_ids, *(f"{name}-other" for name in other.patient_ids)]
+    return Population(History.of(tables), ids, [*one.as_of, *other.as_of])
+
+
+def with_another_future(choose: Choose, asked: Population) -> Population:
+    """The same patients, asked about once each, with all that their moments may not see lost, altered or invented."""
+    moments = dict(zip(asked.patient_ids, asked.as_of, strict=True))
+    rows: dict[str, list[Row]] = {"patients": asked.history["patients"].to_pylist()}
+    for table in SOURCES:
+        known: list[Row] = []
+        for row in asked.history[table].to_pylist():
+            moment = moments[row["patient_id"]]
+            seen = row["event_time"] < moment and row["recorded_at"] < moment
+            known += [row] if seen else _altered(choose, table, row, moment)
+        for name in asked.patient_ids[:: choose((1, 2, 3))]:
+            invented = _event(choose, table, name, [moments[name]], f"{choose('0~')}new-{name}")
+            known.append(_unseen(choose, invented, moments[name]))
+        rows[table] = known
+    return replace(asked, history=History.from_rows(rows))
+
+
+def _altered(choose: Choose, table: str, row: Row, moment: datetime) -> list[Row]:
+    if choose((True, False)):
+        return []
+    other = _event(choose, table, row["patient_id"], [moment], choose((row["event_id"], f"~{row['event_id']}")))
+    return [_unseen(choose, other, moment)]
+
+
+def _unseen(choose: Choose, row: Row, moment: datetime) -> Row:
+    """A row moved to where the moment may not see it: happened then or later, recorded then or later, or both."""
+    column = choose(("event_time", "recorded_at"))
+    return row | {column: moment + choose((timedelta(0), MICROSECOND, timedelta(days=3)))}

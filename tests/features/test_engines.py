@@ -1,0 +1,80 @@
+"""Every engine says the same: the evaluator, one patient at a time, the SQL on DuckDB, and plain Python, bit by bit.
+
+Histories are drawn by the population, so that one query of DuckDB answers for many of them: every example of
+`test_every_engine_says_the_same_to_the_last_bit` is `PATIENTS` histories, which makes 500 in the ordinary run and
+10,000 in the nightly one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalogue import Catalogue
+from features.dental import DENTAL
+from tests.features.catalogues import catalogues
+from tests.features.histories import (
+    Population,
+    bits,
+    by_evaluator,
+    by_reference,
+    by_sql,
+    long_history,
+    one_by_one,
+    one_moment_each,
+    populations,
+    together,
+    with_another_future,
+)
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+PATIENTS = 25
+POPULATIONS = 400 if NIGHTLY else 20
+CATALOGUES = 2_000 if NIGHTLY else 60
+LONG = range(50 if NIGHTLY else 2)
+Engine = Callable[[Catalogue, Population], np.ndarray]
+OTHERS: tuple[Engine, ...] = (by_sql, one_by_one, by_reference)
+
+
+def assert_equal(catalogue: Catalogue, asked: Population, engines: tuple[Engine, ...] = OTHERS) -> None:
+    values = by_evaluator(catalogue, asked)
+    for engine in engines:
+        found = engine(catalogue, asked)
+        differ = np.flatnonzero((bits(values) != bits(found)).any(axis=0))
+        assert not len(differ), f"{engine.__name__}: {[catalogue.names[at] for at in differ]}"
+
+
+@settings(max_examples=POPULATIONS)
+@given(populations(PATIENTS))
+def test_every_engine_says_the_same_to_the_last_bit(asked: Population) -> None:
+    assert len(asked.history.patient_ids) == PATIENTS
+    assert_equal(DENTAL, asked)
+
+
+@settings(max_examples=CATALOGUES)
+@given(catalogues(), populations(5))
+def test_every_engine_says_the_same_of_any_catalogue(catalogue: Catalogue, asked: Population) -> None:
+    assert_equal(catalogue, asked)
+
+
+@pytest.mark.parametrize("seed", LONG)
+def test_every_engine_says_the_same_of_five_thousand_events(seed: int) -> None:
+    asked = long_history(seed)
+    assert sum(table.num_rows for table in asked.history.tables.values()) == 5_001
+    assert_equal(DENTAL, asked)
+
+
+@settings(max_examples=POPULATIONS)
+@given(populations(PATIENTS), st.integers(0, 2**32))
+def test_nothing_that_happens_or_is_recorded_at_or_after_the_moment_changes_a_bit(asked: Population, seed: int) -> None:
+    asked = one_moment_each(asked)
+    other = with_another_future(Random(seed).choice, asked)  # noqa: S311 - no secret
+    for engine in (by_evaluator, by_sql):
+        before, after = np.split(bits(engine(DENTAL, together(asked, other))), 2)
+        assert (before == after).all()

@@ -1,0 +1,166 @@
+"""Learning interviews: which answers belong to a moment, what is left out, and the order of the questions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.catalogue import Catalogue
+from features.evaluate import Moments
+from features.families import Label, age, last
+from models.estimators import Boosted, Logistic
+from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop
+from records.clock import instant
+from tests.rows import event, history, patient
+from training.interview import (
+    Asked,
+    InterviewRowsError,
+    fit_masked,
+    given_at,
+    greedy_order,
+    learn,
+    masked,
+)
+from training.scores import auroc
+
+QUESTIONS = ("weak", "strong", "middling", "idle")
+COPY = Label("{level}", "{level}", "{level}")
+KNOWN = Catalogue(
+    age("age", COPY, "age"),
+    last("answers.value", "answer", COPY, "self", by="question", levels=dict.fromkeys(QUESTIONS, COPY), windows="m6"),
+)
+COLUMNS = AnswerColumns.of(KNOWN, QUESTIONS)
+
+
+def rows(n: int, seed: int = 1) -> Asked:
+    """People whose need follows from three answers, unequally; a tenth of the answers are missing."""
+    random = np.random.default_rng(seed)
+    given = random.integers(0, 3, (n, 4)).astype(float)
+    odds = 0.4 * (given[:, 0] - 1) + 1.6 * (given[:, 1] - 1) + 0.8 * (given[:, 2] - 1)
+    reached = random.random((n, 1)) < 1 / (1 + np.exp(-odds))[:, None]
+    given[random.random(given.shape) < 0.1] = np.nan
+    x = np.full((n, len(KNOWN)), np.nan)
+    x[:, 0] = random.integers(20, 80, n)
+    return Asked(x, given, reached, np.arange(n).astype(str))
+
+
+def make() -> Boosted:
+    return Boosted(KNOWN.names, rounds=40)
+
+
+def test_the_answers_of_an_interview_belong_to_the_contact_it_was_held_at() -> None:
+    told = history(
+        patient("a"), patient("b"),
+        answers=[
+            event("answers", "2024-01-01T10:00", question="strong", value=1.0),
+            event("answers", "2024-01-01T10:30", question="weak", value=2.0),
+            event("answers", "2024-01-01T10:30:00.000001", question="middling", value=1.0),
+            event("answers", "2024-01-01T10:20", question="strong", value=2.0),
+            event("answers", "2024-01-01T09:59", question="idle", value=1.0),
+            event("answers", "2024-01-01T10:05", question="unheard", value=1.0),
+            event("answers", "2024-03-01T10:10", question="strong", value=0.0),
+            event("answers", "2024-03-01T10:00", patient="b", question="strong", value=1.0),
+        ],
+    )  # fmt: skip
+    moments = Moments.of(
+        ["b", "a", "a", "a"], [instant(f"2024-{day}T10:00") for day in ("01-01", "03-01", "01-01", "02-01")]
+    )
+    found = given_at(told, moments, QUESTIONS)
+    expected = np.full((4, 4), np.nan)
+    expected[1] = [np.nan, 0.0, np.nan, np.nan]
+    expected[2] = [2.0, 2.0, np.nan, np.nan]
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_an_answer_belongs_to_the_latest_of_two_contacts() -> None:
+    told = history(answers=[event("answers", "2024-01-01T10:15", question="strong", value=1.0)])
+    moments = Moments.of(["a", "a"], [instant("2024-01-01T10:00"), instant("2024-01-01T10:10")])
+    assert np.array_equal(given_at(told, moments, ["strong"]), [[np.nan], [1.0]], equal_nan=True)
+
+
+def test_without_answers_nothing_is_given() -> None:
+    assert np.isnan(given_at(history(), Moments.of(["a"], [instant("2024-01-01")]), QUESTIONS)).all()
+
+
+def test_rows_are_learnt_from_with_all_answers_and_with_some_left_out() -> None:
+    some = rows(500)
+    found = masked(some, COLUMNS, copies=3)
+    assert len(found.x) == 1500
+    assert np.array_equal(found.x[:500], COLUMNS.written(some.x, some.given), equal_nan=True)
+    assert np.array_equal(found.groups, np.tile(some.groups, 3))
+    for part in (slice(500, 1000), slice(1000, 1500)):
+        kept = ~np.isnan(found.given[part])
+        assert np.array_equal(found.given[part][kept], some.given[kept])
+        assert 0.3 < kept.mean() < 0.6
+    assert not np.array_equal(found.x[500:1000], found.x[1000:], equal_nan=True)
+    assert np.array_equal(found.x, masked(some, COLUMNS, copies=3).x, equal_nan=True)
+
+
+def test_half_of_the_rows_keep_the_first_questions_in_order() -> None:
+    some = rows(2_000)
+    full = Asked(some.x, np.nan_to_num(some.given), some.reached, some.groups)
+    order = [1, 2, 0, 3]
+    kept = ~np.isnan(masked(full, COLUMNS, order, copies=2).given[2_000:][:, order])
+    in_order = (kept[:, :-1] >= kept[:, 1:]).all(axis=1)
+    assert 0.6 < in_order.mean() < 0.85  # by chance alone, 0.47
+
+
+def test_what_the_record_says_is_never_left_out() -> None:
+    some = rows(100)
+    some.x[:, KNOWN.names.index("answer_strong_m6")] = 2.0
+    found = masked(some, COLUMNS, copies=2).x[:, KNOWN.names.index("answer_strong_m6")]
+    assert not np.isnan(found).any()
+
+
+def test_the_question_that_tells_most_comes_first() -> None:
+    assert greedy_order(make, rows(3_000), COLUMNS) == (1, 2, 0, 3)
+
+
+def test_the_order_of_many_rows_is_found_on_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.interview.MOST_ROWS", 1_000)
+    seen = []
+
+    class Counting(Logistic):
+        def fit(self, x: np.ndarray, reached: np.ndarray) -> Counting:
+            seen.append(len(x))
+            super().fit(x, reached)
+            return self
+
+    assert greedy_order(lambda: Counting(KNOWN.names), rows(6_000), COLUMNS)[0] == 1
+    assert all(length < 3_500 for length in seen)
+
+
+def test_one_model_for_any_answers_is_as_good_as_one_for_all_answers() -> None:
+    some, other = rows(3_000), rows(3_000, seed=2)
+    full = COLUMNS.written(other.x, other.given)
+    alone = make().fit(COLUMNS.written(some.x, some.given), some.reached).margins(full)[:, 0]
+    estimator, calibrator = fit_masked(make, some, COLUMNS, [1, 2, 0, 3])
+    margins = estimator.margins(full)
+    assert auroc(margins[:, 0], other.reached[:, 0]) > auroc(alone, other.reached[:, 0]) - 0.005
+    before = calibrator.at_least(estimator.margins(other.x))[:, 0]
+    assert before.mean() == pytest.approx(other.reached.mean(), abs=0.05)
+
+
+def test_what_is_learnt_holds_interviews() -> None:
+    from tests.models.interview.made import TABLE, label
+
+    some = rows(2_000)
+    both = Asked(some.x, some.given, np.hstack([some.reached, np.zeros_like(some.reached)]), some.groups)
+    both.reached[:200, 1] = both.reached[:200, 0]
+    estimator, calibrator, plan = learn(make, both, KNOWN, QUESTIONS, Limits(drawn=16))
+    assert plan.catalogue == KNOWN.version
+    assert plan.order[:2] == ("strong", "middling")
+    assert plan.limits.drawn == 16
+    items = [Item(name, label(name), label(name), 183, number=Number(0, 2, 1, label("n"))) for name in QUESTIONS]
+    held = Interview(plan, items=items, catalogue=KNOWN, table=TABLE,
+                     at_least=lambda x: calibrator.at_least(estimator.margins(x)))  # fmt: skip
+    first = held.next(some.x[0], {})
+    assert not isinstance(first, Stop)
+    assert first.name == "strong"
+
+
+def test_a_question_that_everybody_answers_alike_is_refused() -> None:
+    some = rows(50)
+    some.given[:, 3] = np.nan
+    with pytest.raises(InterviewRowsError, match="the answers to 'idle' do not differ"):
+        learn(make, some, KNOWN, QUESTIONS)

@@ -1,0 +1,152 @@
+"""Scoring a population: the same numbers as one by one, in any blocks, here and in Spark, from the model alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.dental import DENTAL
+from models.assessment import assess
+from models.need import ModelError
+from records import store
+from records.clock import instant
+from tests.needs import needs
+from tests.training.conftest import Trained
+from training import score, tracking
+from training.__main__ import main
+from training.score import Asked, Scorer
+
+AS_OF = "2024-06-01T09:00"
+WHEN: datetime = instant(AS_OF)
+
+
+def run(trained: Trained, out: Path, *more: str) -> int:
+    words = ["--history", str(trained.records), "--as-of", AS_OF, "--out", str(out), "--model", "1"]
+    return main(["score", *words, *more])
+
+
+@pytest.fixture(scope="module")
+def scored(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    out = tmp_path_factory.mktemp("scores") / "new" / "scores.parquet"
+    assert run(trained, out, "--block", "700", "--reasons") == 0
+    return pq.read_table(out)
+
+
+def test_a_population_is_scored_as_its_patients_one_by_one(trained: Trained, scored: pa.Table) -> None:
+    scorer = Scorer.of(tracking.load("1"))
+    rows = {row["patient_id"]: row for row in scored.to_pylist()}
+    for name in list(rows)[::150]:
+        history = store.read_patient(trained.records, name)
+        assert history is not None
+        said = assess(scorer.model, DENTAL, scorer.table, history, WHEN)
+        row = rows[name]
+        assert row["status"] == said.status
+        assert row["as_of"] == WHEN
+        if said.segment is None:
+            assert row["segment"] is row["visits"] is row["p.heavy"] is row["reason_1"] is None
+            continue
+        assert row["segment"] == said.segment.name
+        assert {segment: row[f"p.{segment}"] for segment in scorer.table.names} == said.probabilities
+        assert {name: row[f"visits.{name}"] for name in said.visits.by_profession} == said.visits.by_profession
+        assert row["first_minutes"] == said.first_appointment.minutes
+        assert [row[f"reason_{at + 1}"] for at in range(len(said.reasons))] == [each.group for each in said.reasons]
+        assert row["reason_1_weight"] == pytest.approx(said.reasons[0].weight, abs=1e-12)
+
+
+def test_the_file_holds_a_pseudonym_and_no_other_identifier(trained: Trained, scored: pa.Table) -> None:
+    people = store.read(trained.records)["patients"].to_pandas()
+    here = people[people["left_at"].isna() | (people["left_at"] > pd.Timestamp(WHEN))]
+    assert scored["patient_id"].to_pylist() == here["patient_id"].tolist()
+    assert {"assessed", "no_history"} == set(scored["status"].to_pylist())
+    assert not {"sex", "language", "birth_date", "district"} & set(scored.column_names)
+    assert scored.schema.metadata[b"model"] == b"tarve-need version 1"
+
+
+def test_blocks_change_nothing(trained: Trained, scored: pa.Table, tmp_path: Path) -> None:
+    out = tmp_path / "whole.parquet"
+    assert run(trained, out) == 0
+    whole = pq.read_table(out)
+    assert whole.equals(scored.select(whole.column_names))
+
+
+def test_a_file_is_complete_or_not_there(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, done = Scorer.rows, []
+
+    def fails(self: Scorer, asked: Asked) -> pa.Table:
+        if done:
+            raise OSError("the disk is full")
+        done.append(asked)
+        return whole(self, asked)
+
+    monkeypatch.setattr(Scorer, "rows", fails)
+    assert run(trained, tmp_path / "x.parquet", "--block", "1000") == 1
+    assert not (tmp_path / "x.parquet").exists()
+
+
+def test_what_cannot_be_scored_is_refused(trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "x.parquet"
+    assert run(trained, out, "--block", "0") == 1
+    assert main(["score", "--history", str(tmp_path), "--as-of", "yesterday", "--out", str(out)]) == 1
+    assert main(["score", "--history", str(tmp_path), "--as-of", AS_OF, "--out", str(out), "--model", "9"]) == 1
+    said = capsys.readouterr().err
+    assert "--block must be at least 1, not 0" in said
+    assert "no ISO 8601 date or time" in said
+    assert "there is no version 9" in said
+    with pytest.raises(ValueError, match="the history holds no patient"):
+        score.write(iter(()), out, "1")
+    model = tracking.load("1")
+    object.__setattr__(model, "segments_from", "1900-01-01")
+    with pytest.raises(ModelError, match="no table of segments of 1900-01-01"):
+        Scorer.of(model)
+    object.__setattr__(model, "catalogue", "another")
+    with pytest.raises(ModelError, match="reads features another"):
+        Scorer.of(model)
+
+
+BARE = """
+import builtins, sys
+REFUSED = ("optuna", "interpret", "matplotlib", "training", "shap", "jinja2", "tqdm", "serving", "alerts")
+whole = builtins.__import__
+def guarded(name, *given, **more):
+    if name.partition(".")[0] in REFUSED:
+        raise ModuleNotFoundError(f"no {name} here", name=name)
+    return whole(name, *given, **more)
+builtins.__import__ = guarded
+import mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/tarve-need/1")
+rows = pd.read_parquet(sys.argv[2])[[column.name for column in model.metadata.signature.inputs]]
+model.predict(rows.head(200)).to_parquet(sys.argv[3])
+assert not set(REFUSED) & set(sys.modules), set(REFUSED) & set(sys.modules)
+"""
+
+
+def test_the_logged_model_loads_without_the_code_of_training(trained: Trained, tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "ignore", "-c", BARE, trained.tracking, str(trained.examples), "said.parquet"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    said, model = pd.read_parquet(tmp_path / "said.parquet"), tracking.load("1")
+    x = pq.read_table(trained.examples, columns=list(DENTAL.names)).slice(0, 200).to_pandas().to_numpy(np.float64)
+    assert np.array_equal(said[["at_least_1", "at_least_2"]].to_numpy(), model.predict(x).at_least)
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("default")
+def test_spark_says_the_same(trained: Trained, scored: pa.Table, tmp_path: Path) -> None:
+    needs("java")
+    out = tmp_path / "scores"
+    assert run(trained, out, "--spark") == 0
+    found = pd.read_parquet(out).sort_values("patient_id")
+    here = scored.to_pandas()
+    assert found["patient_id"].tolist() == here["patient_id"].tolist()
+    for name in ("visits", "minutes"):
+        assert np.array_equal(found[name].to_numpy(), here[name].to_numpy(), equal_nan=True)
+    assert np.array_equal(found["at_least_2"].to_numpy(), here["p.heavy"].to_numpy(), equal_nan=True)

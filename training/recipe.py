@@ -1,0 +1,140 @@
+"""The recipe of a run: all that is needed to fit its model again from its id.
+
+A recipe names the file of examples with its digest, the split, the estimator with its settings, and the packages, so
+that a run whose model cannot be had again says why.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from models.estimators import KINDS, Boosted, Estimator, Logistic, PointsRule
+from models.need import NeedModel
+from training import compare, tracking
+from training.fit import FOLDS
+from training.material import Material
+
+SETTINGS: Mapping[type[Estimator], tuple[str, ...]] = {
+    PointsRule: ("points", "unanswered"),
+    Logistic: ("strength",),
+    Boosted: ("parameters", "rounds"),
+}
+"""What of an estimator is set and not learnt."""
+
+
+class RecipeError(ValueError):
+    """A run cannot be repeated here."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the model of a run was made.
+
+    Attributes:
+        examples: the file, as it was named. `digest`: of its content.
+        catalogue, segments_from, cohort_from: versions and first days of what holds.
+        split: of patients and time. `folds`: of the calibration.
+        kind, settings: of the estimator.
+        python, packages: versions.
+    """
+
+    examples: str
+    digest: str
+    catalogue: str
+    segments_from: str
+    cohort_from: str
+    split: Mapping[str, Any]
+    folds: int
+    kind: str
+    settings: Mapping[str, Any]
+    python: str
+    packages: Mapping[str, str]
+
+    @classmethod
+    def of(cls, material: Material, estimator: Estimator) -> Self:
+        """The recipe of an estimator fitted on material."""
+        settings = {name: getattr(estimator, name) for name in SETTINGS[type(estimator)]}
+        return cls(
+            examples=str(material.path.resolve()),
+            digest=material.digest,
+            catalogue=material.observed.catalogue,
+            segments_from=material.table.valid_from.isoformat(),
+            cohort_from=material.cohort.valid_from.isoformat(),
+            split=asdict(compare.SplitDefinition()),
+            folds=FOLDS,
+            kind=estimator.kind,
+            settings=json.loads(json.dumps(settings, default=dict)),
+            python=platform.python_version(),
+            packages=tracking.requirements(),
+        )
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            RecipeError: it is no recipe.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise RecipeError(f"the run's recipe cannot be read: {error}") from error
+
+    def differences(self, other: Recipe) -> Iterator[str]:
+        """What of two recipes differs, other than the file's name, as sentences."""
+        mine, theirs = asdict(self), asdict(other)
+        for name in mine:
+            if name != "examples" and mine[name] != theirs[name]:
+                yield f"{name}: {mine[name]} then, {theirs[name]} now"
+
+    def make(self, features: tuple[str, ...]) -> Callable[[], Estimator]:
+        """Makes the unfitted estimator."""
+        kind: Any = KINDS[self.kind]
+        return lambda: kind(features, **self.settings)
+
+
+def again(recipe: Recipe, material: Material) -> NeedModel:
+    """Fit the model of a recipe once more.
+
+    Raises:
+        RecipeError: the material is not that of the recipe.
+    """
+    now = Recipe.of(material, recipe.make(material.observed.names)())
+    for what in ("digest", "catalogue", "segments_from", "cohort_from", "split", "folds"):
+        if getattr(now, what) != getattr(recipe, what):
+            raise RecipeError(f"{what} is {getattr(now, what)}, the run had {getattr(recipe, what)}")
+    return compare.fit_model(recipe.make(material.observed.names), material.parts.learn, material.table)
+
+
+def same_predictions(one: NeedModel, other: NeedModel, material: Material) -> bool:
+    """Whether two models predict the same bytes for every test row."""
+    first, second = (model.predict(material.parts.test.x) for model in (one, other))
+    names = ("margins", "at_least", "probabilities", "visits", "minutes")
+    return all(_bytes(getattr(first, name)) == _bytes(getattr(second, name)) for name in names)
+
+
+def _bytes(values: np.ndarray) -> bytes:
+    return np.ascontiguousarray(values).tobytes()
+
+
+def file_of(recipe: Recipe, given: Path | None) -> Path:
+    """The file of examples to fit on: the one given, else the one that the recipe names.
+
+    Raises:
+        RecipeError: it is not there.
+    """
+    path = given or Path(recipe.examples)
+    if not path.is_file():
+        raise RecipeError(f"the run's examples are not at {path}; name them: --examples FILE (digest {recipe.digest})")
+    return path
