@@ -138,7 +138,7 @@ def test_a_migration_that_fails_changes_nothing(url: str) -> None:
 
 def test_an_unknown_version_is_refused(url: str) -> None:
     migrate(url)
-    with pytest.raises(DatabaseError, match="there is no version 7; there are 0001, 0002"):
+    with pytest.raises(DatabaseError, match="there is no version 7; there are 0001, 0002, 0003"):
         downgrade(url, "7")
 
 
@@ -146,7 +146,7 @@ def test_an_unknown_version_is_refused(url: str) -> None:
 def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The versions as they would be had the schema gained a table and two columns since."""
     folder = Path(shutil.copytree(FOLDER, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__")))
-    (folder / "versions" / "v0002_retractions.py").unlink()
+    (folder / "versions" / "v0003_retractions.py").unlink()
     first = folder / "versions" / "v0001_histories.py"
     text_of_it = first.read_text()
     for line in (

@@ -167,12 +167,8 @@ class TestReport:
     def test_metrics_are_in_the_format_of_prometheus(self) -> None:
         families = {each.name: each for each in text_string_to_metric_families(as_metrics(self.breached))}
         actions = {each.labels["action"]: each.value for each in families["tarve_monitor_breaches"].samples}
-        assert actions == {
-            "recalibrate": 0,
-            "retrain": len(self.breached[-1].breaches),
-            "roll back": 0,
-            "mend the source": 0,
-        }
+        assert actions.pop("retrain") == len(self.breached[-1].breaches) > 0
+        assert actions == {"recalibrate": 0, "roll back": 0, "mend the source": 0}
         assert len(families["tarve_monitor_figure"].samples) == len(self.breached[-1].figures)
 
     def test_the_page_shows_the_latest_month_first_and_escapes_names(self) -> None:
