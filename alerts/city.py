@@ -95,7 +95,7 @@ def _delay(rng: Generator, many: int) -> Ints:
     """Days from grant to activation: most soon, some very late."""
     soon = rng.exponential(14, many)
     late = rng.uniform(30, 150, many)
-    return np.where(rng.random(many) < 0.85, soon, late).astype(np.int64)
+    return 1 + np.where(rng.random(many) < 0.85, soon, late).astype(np.int64)
 
 
 def _visit_days(rng: Generator, granted: _Granted, activated: Ints, used: Flags) -> tuple[Ints, Ints]:
