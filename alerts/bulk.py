@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from records.schema import INSTANT
 
 ROWS_AT_ONCE = 2_000
-"""So few that the tuples of one part stay in the processor's cache; measured, ten times as many take half as long again."""
+"""So few that the tuples of one part stay in the processor's cache: ten times as many took half as long again."""
 BYTES_AT_ONCE = 1 << 20
 CACHE_KIBIBYTES = 131_072
 """What SQLite may keep of a file in memory while many rows are written: its own 2 MB make that take twice as long."""

@@ -24,7 +24,7 @@ KINDS = ("ordinary-2020", "whole-2021", "chip-2020")
 SHARES = (0.65, 0.2, 0.15)
 VALID_DAYS = np.array([270, 365, 90])
 """By kind, as in `alerts/examples`."""
-MORE_VISITS = np.array([6.5, 8.5, 1.5])
+MORE_VISITS = np.array([7.3, 9.5, 1.8])
 """Mean visits of a used voucher after the first one, by kind."""
 PROVIDERS = 120
 

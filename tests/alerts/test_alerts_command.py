@@ -19,6 +19,7 @@ from records.database.connection import engine
 from records.database.tables import DATABASE_TABLES
 
 ROOT = Path(__file__).parents[2]
+COUNTS = r"^\d+ alerts opened, \d+ ended, 0 withdrawn, \d+ found that were over already$"
 EXAMPLES = ROOT / "alerts" / "examples"
 
 
