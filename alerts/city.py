@@ -24,7 +24,7 @@ KINDS = ("ordinary-2020", "whole-2021", "chip-2020")
 SHARES = (0.65, 0.2, 0.15)
 VALID_DAYS = np.array([270, 365, 90])
 """By kind, as in `alerts/examples`."""
-MORE_VISITS = np.array([6.5, 8.5, 1.5])
+MORE_VISITS = np.array([7.3, 9.5, 1.8])
 """Mean visits of a used voucher after the first one, by kind."""
 PROVIDERS = 120
 
@@ -95,7 +95,7 @@ def _delay(rng: Generator, many: int) -> Ints:
     """Days from grant to activation: most soon, some very late."""
     soon = rng.exponential(14, many)
     late = rng.uniform(30, 150, many)
-    return np.where(rng.random(many) < 0.85, soon, late).astype(np.int64)
+    return 1 + np.where(rng.random(many) < 0.85, soon, late).astype(np.int64)
 
 
 def _visit_days(rng: Generator, granted: _Granted, activated: Ints, used: Flags) -> tuple[Ints, Ints]:

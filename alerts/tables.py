@@ -159,7 +159,7 @@ messages_outbox = Table(
     _one_of("channel", CHANNELS),
     _one_of("language", LANGUAGES),
     _one_of("state", MESSAGE_STATES),
-    Index(None, "alert_id"),
+    Index(None, "alert_id", "state"),
     Index(None, "state", "next_attempt_at"),
 )
 """One row is one message to one recipient about one occurrence of one alert; its text is never kept."""

@@ -156,7 +156,7 @@ def _create_messages() -> None:
         _refers("messages_outbox", "alert_id", "alerts"),
         key=["message_id"],
     )
-    _index("messages_outbox", "alert_id")
+    _index("messages_outbox", "alert_id", "state")
     _index("messages_outbox", "state", "next_attempt_at")
     _create(
         "message_receipts",

@@ -208,3 +208,17 @@ def test_a_user_who_may_not_read_is_told_so(postgres_url: str) -> None:
 def test_a_batch_of_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one patient"):
         next(read_database("sqlite://", 0))
+
+
+@pytest.mark.parametrize("keeps_retractions", [True, False])
+def test_an_event_that_was_taken_back_is_not_imported(url: str, keeps_retractions: bool) -> None:
+    """Another program's database has no such table: there nothing is taken back."""
+    refill(
+        url, history(visits=[event("visits", "2020-01-01", event_id="1"), event("visits", "2020-01-02", event_id="2")])
+    )
+    moment = "0" if url.startswith("sqlite") else "'2026-01-01T00:00:00Z'"
+    change(url, f"INSERT INTO retractions (table_name, event_id, retracted_at) VALUES ('visits', '1', {moment})")  # noqa: S608
+    if not keeps_retractions:
+        change(url, "DROP TABLE retractions")
+    ids = joined(list(read_database(url)))["visits"]["event_id"].to_pylist()
+    assert ids == (["2"] if keeps_retractions else ["1", "2"])

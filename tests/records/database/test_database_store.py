@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, text
 
 from records.database import Database, DatabaseError
 from records.database.connection import engine, masked
-from records.database.tables import DATABASE_TABLES, InstantError
+from records.database.tables import DATABASE_TABLES, RETRACTIONS, InstantError
 from records.history import History
 from tests.records.database.histories import histories
 from tests.rows import event, history, patient
@@ -287,3 +287,39 @@ def test_statements_in_errors_show_no_parameters(url: str) -> None:
         connection.execute(text("SELECT * FROM nothing WHERE patient_id = :who"), {"who": "stranger"})
     opened.dispose()
     assert "stranger" not in str(raised.value)
+
+
+def test_an_event_that_was_taken_back_is_part_of_no_history(database: Database) -> None:
+    kept, taken = event("visits", "2024-01-01T10:00"), event("visits", "2024-02-01T10:00")
+    database.write(history(visits=[kept, taken]))
+    retract(database, "visits", taken["event_id"])
+    found = database.read_patient("a")
+    assert found is not None
+    assert found["visits"]["event_id"].to_pylist() == [kept["event_id"]]
+    assert held(database)["visits"] == 2, "the row itself is kept"
+
+
+def test_an_event_that_was_taken_back_stays_so_when_it_is_written_again(database: Database) -> None:
+    taken = event("visits", "2024-01-01T10:00")
+    database.write(history(visits=[taken]))
+    retract(database, "visits", taken["event_id"])
+    assert database.write(history(visits=[taken])).unchanged["visits"] == 1
+    assert database.read_patient("a")["visits"].num_rows == 0
+
+
+def test_one_is_taken_back_and_not_its_namesake_in_another_table(database: Database) -> None:
+    database.write(
+        history(
+            visits=[event("visits", "2024-01-01T10:00", event_id="1")],
+            findings=[event("findings", "2024-01-01T10:00", event_id="1")],
+        )
+    )
+    retract(database, "visits", "1")
+    found = database.read_patient("a")
+    assert (found["visits"].num_rows, found["findings"].num_rows) == (0, 1)
+
+
+def retract(database: Database, table: str, event_id: str) -> None:
+    row = {"table_name": table, "event_id": event_id, "retracted_at": datetime(2024, 3, 1, tzinfo=UTC)}
+    with database._engine.begin() as connection:
+        connection.execute(RETRACTIONS.insert(), row)
