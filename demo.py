@@ -70,12 +70,17 @@ def _show(options: argparse.Namespace) -> None:
     started = time.monotonic()
     _train()
     with _servers(options) as (service, pages):
-        _explain(service.url)
+        token = _token(service.url, "booking-system")
+        _explain(service.url, token)
         print(f"\n{_spent(started)}")
         print(f"Assessment service   {service.url}/   (its documentation; POST {service.url}/v1/assess)")
+        print(
+            "A token for it       python -m serving token --role booking-system"
+            + (f" --url {service.url}" if options.port != 3000 else "")
+        )
         print(f"MLflow               {pages.url}/")
         if options.check:
-            _check(service.url, pages.url)
+            _check(service.url, pages.url, token)
             print("Checked: all is well.")
         else:
             print("Ctrl-C stops both.")
@@ -101,6 +106,7 @@ def _train() -> None:
 
 
 def _environment() -> dict[str, str]:
+    """Everything that the demo makes is under `var/`, as it is for whoever types the commands here."""
     return os.environ | {
         "BENTOML_HOME": os.environ.get("BENTOML_HOME", str(HOME / "var" / "bentoml")),
         "BENTOML_DO_NOT_TRACK": "True",
@@ -127,8 +133,7 @@ def _servers(options: argparse.Namespace) -> Iterator[tuple[Server, Server]]:
     logs.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(_server("service", options.port, logs, [
-            str(binaries / "bentoml"), "serve", "serving.service:Tarve", "--host", "127.0.0.1",
-            "--port", str(options.port),
+            sys.executable, "-m", "serving", "start", "--port", str(options.port),
         ]))  # fmt: skip
         pages = stack.enter_context(_server("mlflow", options.mlflow_port, logs, [
             str(binaries / "mlflow"), "server", "--backend-store-uri", _store(), "--host", "127.0.0.1",
@@ -184,9 +189,18 @@ def _ready(server: Server, path: str, logs: Path) -> None:
     )
 
 
-def _explain(url: str) -> None:
+def _token(url: str, role: str) -> str:
+    """A token of the demo's issuer, whose key the service made when it started."""
+    done = subprocess.run([sys.executable, "-m", "serving", "token", "--role", role, "--url", url],
+                          cwd=HOME, env=_environment(), capture_output=True, text=True, check=False)  # fmt: skip
+    if done.returncode:
+        raise DemoError(f"no token could be made: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _explain(url: str, token: str) -> None:
     """Ask about one light and one heavy patient and one without history; print each in Finnish and in English."""
-    found = _find(url)
+    found = _find(url, token)
     missing = [kind for kind in WANTED if kind not in found]
     if missing:
         raise DemoError(f"among {ASKED_AT_MOST} patients none was {' or '.join(missing)}")
@@ -196,11 +210,11 @@ def _explain(url: str) -> None:
             print(f"\n{render(found[kind], language)}")
 
 
-def _find(url: str) -> dict[str, dict[str, Any]]:
+def _find(url: str, token: str) -> dict[str, dict[str, Any]]:
     """The first clear answer of each wanted kind: the suggested segment is also the most likely one."""
     ids = pq.read_table(RECORDS / "patients.parquet", columns=["patient_id"])["patient_id"].to_pylist()
     found: dict[str, dict[str, Any]] = {}
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=30, headers={"Authorization": f"Bearer {token}"}) as client:
         for name in ids[:ASKED_AT_MOST]:
             reply = client.post("/v1/assess", json={"patient_id": name, "as_of": MOMENT})
             if not reply.is_success:
@@ -215,18 +229,28 @@ def _find(url: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _check(service: str, pages: str) -> None:
+def _check(service: str, pages: str, token: str) -> None:
     """Look once more at what the demo has just promised."""
-    for url in (f"{service}/", f"{service}/openapi.json", f"{service}/metrics", f"{service}/v1/model", f"{pages}/"):
-        reply = httpx.get(url)
-        if not reply.is_success:
-            raise DemoError(f"{url} answered {reply.status_code}")
-    unknown = httpx.post(f"{service}/v1/assess", json={"patient_id": "nobody"})
-    if unknown.status_code != httpx.codes.NOT_FOUND:
-        raise DemoError(f"an unknown patient got {unknown.status_code}, not 404")
-    refused = httpx.post(f"{service}/v1/assess", json={"patient_id": 7, "as_of": "yesterday"})
-    if refused.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
-        raise DemoError(f"bad input got {refused.status_code}, not 422")
+    for url in (f"{service}/", f"{service}/openapi.json", f"{pages}/"):
+        _expect(httpx.get(url), httpx.codes.OK, url)
+    _expect(httpx.post(f"{service}/v1/assess", json={}), httpx.codes.UNAUTHORIZED, "a question without a token")
+    caller = {"Authorization": f"Bearer {token}"}
+    unknown = httpx.post(f"{service}/v1/assess", json={"patient_id": "nobody"}, headers=caller)
+    _expect(unknown, httpx.codes.NOT_FOUND, "an unknown patient")
+    refused = httpx.post(f"{service}/v1/assess", json={"patient_id": 7, "as_of": "yesterday"}, headers=caller)
+    _expect(refused, httpx.codes.UNPROCESSABLE_ENTITY, "bad input")
+    operator = {"Authorization": f"Bearer {_token(service, 'operator')}"}
+    for path in ("/metrics", "/v1/model"):
+        _expect(httpx.get(f"{service}{path}", headers=operator), httpx.codes.OK, path)
+    verified = subprocess.run([sys.executable, "-m", "serving", "audit", "verify"], cwd=HOME, env=_environment(),
+                              check=False)  # fmt: skip
+    if verified.returncode:
+        raise DemoError("the audit is not whole")
+
+
+def _expect(reply: httpx.Response, status: int, what: str) -> None:
+    if reply.status_code != status:
+        raise DemoError(f"{what} got {reply.status_code}, not {status}")
 
 
 def _spent(started: float) -> str:

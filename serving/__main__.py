@@ -4,6 +4,9 @@ python -m serving pull
 python -m serving start --port 3000
 python -m serving ask --patient P000123 --language fi
 python -m serving ask --history question.json --language fi sv en
+python -m serving token --role clinician --patient P000123
+python -m serving audit verify
+python -m serving audit reproduce 3f2b8c1e-6d1f-4a57-9a53-0d9f3f6c1b2a
 """
 
 from __future__ import annotations
@@ -12,14 +15,24 @@ import argparse
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serving import client
+from records.database import DatabaseError
+from serving import client, reviews
+from serving.access import ROLES
+from serving.house import House
+from serving.keys import KeyFolderError, demo_key
 from serving.release import ALIAS, MODEL_NAME, Release, ReleaseError, pull, stored
+from serving.settings import Settings
+from serving.tenants import AccessError
+from serving.tokens import demo_token
 from serving.words import LANGUAGES
 
 PORT = 3000
+EXPECTED = (ReleaseError, client.AskError, KeyFolderError, AccessError, DatabaseError)
+"""What ends a command with its sentence; everything else is a fault of ours."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
-    except (ReleaseError, client.AskError) as error:
+    except EXPECTED as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
@@ -40,6 +53,8 @@ def _pull(asked: argparse.Namespace) -> int:
 def _start(asked: argparse.Namespace) -> int:
     # Here a release that does not fit ends in one sentence; in a worker it would end in a restart, again and again.
     Release.read(stored())
+    os.environ.setdefault("TARVE_PUBLIC_URL", f"http://{asked.host}:{asked.port}")
+    House.open(Settings.read()).close()
     return _become_bentoml(asked)
 
 
@@ -52,9 +67,33 @@ def _become_bentoml(asked: argparse.Namespace) -> int:  # pragma: no cover - not
 
 
 def _ask(asked: argparse.Namespace) -> int:
-    answer = client.ask(asked.url, _question(asked))
+    token = asked.token or os.environ.get("TARVE_TOKEN") or _token("booking-system", asked.url)
+    answer = client.ask(asked.url, _question(asked), token)
     sys.stdout.write("\n".join(client.render(answer, language) for language in asked.language))
     return 0
+
+
+def _show_token(asked: argparse.Namespace) -> int:
+    url = asked.url or Settings.read().public_url
+    sys.stdout.write(f"{_token(asked.role, url, asked.seconds, asked.patient)}\n")
+    return 0
+
+
+def _token(role: str, url: str, seconds: int = 3_600, patient: str | None = None) -> str:
+    key = demo_key(Settings.read().keys)
+    return demo_token(key, role, url.rstrip("/"), datetime.now(UTC), seconds=seconds, patient=patient)
+
+
+def _verify(_: argparse.Namespace) -> int:
+    found = reviews.verify(Settings.read())
+    sys.stdout.write("\n".join(found.sentences) + "\n")
+    return 0 if found.is_whole else 1
+
+
+def _reproduce(asked: argparse.Namespace) -> int:
+    found = reviews.reproduce(Settings.read(), asked.assessment, datetime.now(UTC))
+    sys.stdout.write("\n".join(found.sentences) + "\n")
+    return 0 if found.is_whole else 1
 
 
 def _question(asked: argparse.Namespace) -> dict[str, Any]:
@@ -95,8 +134,30 @@ def _parser() -> argparse.ArgumentParser:
     who.add_argument("--history", type=Path, help="JSON file with patient and history, as POST /v1/assess takes it")
     ask.add_argument("--as-of", help="moment of the assessment, ISO 8601 (now)")
     ask.add_argument("--language", nargs="+", choices=LANGUAGES, default=["en"], help="languages to show (%(default)s)")
+    ask.add_argument("--token", help="bearer token (TARVE_TOKEN, else one of the demo's issuer)")
     ask.set_defaults(run=_ask)
+    _add_token(commands)
+    _add_audit(commands)
     return parser
+
+
+def _add_token(commands: Any) -> None:
+    token = commands.add_parser("token", help="show a bearer token of the demo's issuer")
+    token.add_argument("--role", choices=sorted(ROLES), required=True, help="what it allows")
+    token.add_argument("--patient", help="the patient whom it names, for roles that see one patient")
+    token.add_argument("--url", help="address of the service that it is for (TARVE_PUBLIC_URL)")
+    token.add_argument("--seconds", type=int, default=3_600, help="how long it holds (%(default)s)")
+    token.set_defaults(run=_show_token)
+
+
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser("audit", help="look whether the audit is whole, or make an assessment again")
+    deeds = audit.add_subparsers(required=True, metavar="deed")
+    verify = deeds.add_parser("verify", help="find every changed, missing or added line; status 1 if there is one")
+    verify.set_defaults(run=_verify)
+    reproduce = deeds.add_parser("reproduce", help="make an assessment again from its snapshot and compare")
+    reproduce.add_argument("assessment", help="its id")
+    reproduce.set_defaults(run=_reproduce)
 
 
 if __name__ == "__main__":

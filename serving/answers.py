@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from models.assessment import Assessment, Expected, assess
 from records.check import Checked, check
 from records.clock import days
+from records.history import History
 from records.schema import INSTANT
+from serving.advice import Advice, AdviceError, Patient, advice_on, override_reasons
 from serving.wire import (
     Amount,
     Answer,
     Appointment,
+    FollowUpOut,
     HistoryOut,
+    IntervalOut,
     ModelCard,
     ModelOut,
     Notice,
+    PathwayOut,
+    ReasonCode,
     ReasonOut,
     SegmentOut,
     SegmentRow,
     SegmentsOut,
     SetAside,
+    Span,
+    WayOut,
     Words,
 )
 
@@ -34,6 +42,8 @@ if TYPE_CHECKING:
     from models.reasons import Reason
     from models.segments import FirstAppointment, Segment
     from serving.release import Release
+
+EPOCH = date(1970, 1, 1).toordinal()
 
 ASSESSED = Words(
     fi="Tämä on kirjattuihin tietoihin perustuva ehdotus. Ihminen päättää.",
@@ -48,6 +58,15 @@ NO_HISTORY = Words(
     en="Nothing that can be used is recorded about the patient before this moment, so the need is not estimated. "
     "Ask about the need in the interview.",
 )
+TOO_LITTLE = Words(
+    fi="Potilaasta on kirjattu liian vähän tai liian vanhaa tietoa, joten hoidon tarvetta ei arvioida. "
+    "Kysy hoidon tarve haastattelussa.",
+    sv="För lite eller för gammal information är registrerad om patienten, så vårdbehovet uppskattas inte. "
+    "Fråga om vårdbehovet i intervjun.",
+    en="Too little is recorded about the patient, or it is too old, so the need is not estimated. "
+    "Ask about the need in the interview.",
+)
+SAYS = {"assessed": ASSESSED, "no_history": NO_HISTORY, "too_little_history": TOO_LITTLE}
 CARD = Words(
     fi="Malli ehdottaa hoidon tarvetta ja ensimmäistä aikaa hoidon varaamista varten. "
     "Se ei tee diagnoosia eikä korvaa ammattihenkilön arviota.",
@@ -66,48 +85,108 @@ class Unusable(ValueError):  # noqa: N818 - it reads as what it says
         self.where, self.what = where, what
 
 
+@dataclass(frozen=True)
+class Given:
+    """An answer, and the checked history that it was made from."""
+
+    answer: Answer
+    history: History
+
+
 def answer(
-    release: Release, tables: Mapping[str, pa.Table], as_of: datetime, notices: tuple[Notice, ...] = ()
-) -> Answer:
+    release: Release,
+    tables: Mapping[str, pa.Table],
+    as_of: datetime,
+    assessment_id: str,
+    notices: tuple[Notice, ...] = (),
+) -> Given:
     """Assess the one patient of some tables.
 
     Args:
         release: the model and what belongs to it.
         tables: `patients` with one row, and event tables, unchecked.
         as_of: the moment, aware.
+        assessment_id: the name of the assessment.
         notices: what the reader of the tables has to say.
 
     Raises:
-        Unusable: the patient's own row is set aside, or the patient is born after the moment.
+        Unusable: the patient's own row is set aside, the patient is born after the moment, or no table of advice holds
+            at the moment.
     """
     checked = check(tables, as_of)
     _refuse_patient(checked, as_of)
+    advice = _advice(release, as_of)
     assessment = assess(release.model, release.catalogue, release.segments, checked.history, as_of)
+    seen = _seen(assessment)
+    patient = _patient(checked.history, assessment)
+    common: dict[str, Any] = {
+        "id": assessment_id,
+        "as_of": assessment.as_of,
+        "special_needs": assessment.special_needs,
+        "history": seen,
+        "set_aside": [SetAside(table=table, reason=reason, rows=rows)
+                      for (table, reason), rows in sorted(checked.counts().items())],
+        "notices": [*notices, *(Notice(table=table, says=says, rows=rows)
+                                for (table, says), rows in sorted(checked.notices.items()))],
+        "model": _model(release, advice),
+    }  # fmt: skip
+    if assessment.status != "assessed":
+        return Given(_without_estimate(release, "no_history", advice, patient, common), checked.history)
+    if not advice.history.is_enough(checked.history["visits"].num_rows, seen.age_days or 0):
+        return Given(_without_estimate(release, "too_little_history", advice, patient, common), checked.history)
+    return Given(_estimate(assessment, advice, patient, common), checked.history)
+
+
+def _estimate(assessment: Assessment, advice: Advice, patient: Patient, common: dict[str, Any]) -> Answer:
+    segment, visits, minutes = assessment.segment, assessment.visits, assessment.minutes
+    if segment is None or visits is None or minutes is None:
+        raise ValueError("an assessment with an estimate lacks a part of it")
+    first = assessment.first_appointment
+    follow_ups = advice.pathways.follow_ups(visits.by_profession, minutes.by_profession, first.profession)
+    members = getattr(assessment, "prediction_set", None)
     return Answer(
-        status=assessment.status,
-        as_of=assessment.as_of,
-        segment=_segment(assessment.segment),
-        probabilities=None if assessment.probabilities is None else dict(assessment.probabilities),
-        visits=_amount(assessment.visits),
-        minutes=_amount(assessment.minutes),
-        first_appointment=_appointment(assessment.first_appointment),
-        special_needs=assessment.special_needs,
+        **common,
+        status="assessed",
+        segment=_segment(segment),
+        probabilities=dict(assessment.probabilities or {}),
+        prediction_set=None if members is None else list(members),
+        visits=_amount(visits, getattr(assessment, "visits_interval", None)),
+        minutes=_amount(minutes, getattr(assessment, "minutes_interval", None)),
+        first_appointment=_appointment(first),
+        follow_ups=[FollowUpOut(**asdict(one)) for one in follow_ups],
+        pathway=_pathway(advice, segment.name, patient),
+        examination_interval=_interval(advice, segment.name, patient),
         reasons=[_reason(reason) for reason in assessment.reasons],
-        history=_seen(assessment),
-        set_aside=[SetAside(table=table, reason=reason, rows=rows)
-                   for (table, reason), rows in sorted(checked.counts().items())],
-        notices=[*notices, *(Notice(table=table, says=says, rows=rows)
-                             for (table, says), rows in sorted(checked.notices.items()))],
-        model=_model(release),
-        says=ASSESSED if assessment.status == "assessed" else NO_HISTORY,
-    )  # fmt: skip
+        says=ASSESSED,
+    )
 
 
-def card(release: Release) -> ModelCard:
-    """What runs here."""
+def _without_estimate(
+    release: Release, status: Any, advice: Advice, patient: Patient, common: dict[str, Any]
+) -> Answer:
+    """What is said about a patient of whom too little is known: never "light", and the appointment for the unknown."""
+    return Answer(
+        **common,
+        status=status,
+        segment=None,
+        probabilities=None,
+        prediction_set=None,
+        visits=None,
+        minutes=None,
+        first_appointment=_appointment(release.segments.without_history),
+        follow_ups=None,
+        pathway=_pathway(advice, None, patient),
+        examination_interval=None,
+        reasons=[],
+        says=SAYS[status],
+    )
+
+
+def card(release: Release, at: datetime) -> ModelCard:
+    """What runs here, with the tables that hold at a moment."""
     table = release.segments
     return ModelCard(
-        **_model(release).model_dump(),
+        **_model(release, _advice(release, at)).model_dump(),
         run_id=release.run_id,
         estimator=release.model.estimator.kind,
         feature_names=list(release.catalogue.names),
@@ -128,6 +207,7 @@ def card(release: Release) -> ModelCard:
             ],
             without_history=_appointment(table.without_history),
         ),
+        override_reasons=[ReasonCode(code=one.code, label=_words(one.label)) for one in override_reasons().values()],
         says=CARD,
     )
 
@@ -145,18 +225,60 @@ def _day(moment: datetime) -> int:
     return int(days(pa.array([moment], INSTANT))[0])
 
 
+def _date(day: int) -> date:
+    """The date of a day since 1970; where the calendar ends a day earlier than in Helsinki, its last."""
+    return date.fromordinal(min(max(EPOCH + day, 1), date.max.toordinal()))
+
+
 def _seen(assessment: Assessment) -> HistoryOut:
     latest = assessment.latest_event
     age = None if latest is None else _day(assessment.as_of) - _day(latest)
     return HistoryOut(events_seen=assessment.events_seen, latest_event=latest, age_days=age)
 
 
-def _model(release: Release) -> ModelOut:
+def _advice(release: Release, at: datetime) -> Advice:
+    try:
+        return advice_on(_date(_day(at)), release.segments.valid_from)
+    except AdviceError as error:
+        raise Unusable("as_of", "is before the first day of the tables of advice") from error
+
+
+def _patient(history: History, assessment: Assessment) -> Patient:
+    """What the tables of advice ask about the patient."""
+    now = _day(assessment.as_of)
+    today = _date(now)
+    born = history["patients"]["birth_date"][0].as_py()
+    age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    rows = history["findings"]
+    # In the order of time, so that the last value of a kind stays.
+    found = zip(rows["kind"].to_pylist(), rows["value"].to_pylist(), days(rows["event_time"]).tolist(), strict=True)
+    return Patient(age, assessment.special_needs, {kind: (value, now - day) for kind, value, day in found})
+
+
+def _pathway(advice: Advice, segment: str | None, patient: Patient) -> PathwayOut:
+    pathway = advice.pathways.pathway(segment)
+    return PathwayOut(
+        name=pathway.name,
+        label=_words(pathway.label),
+        ways=[WayOut(name=way.name, label=_words(way.label)) for way in pathway.open_to(patient)],
+        source=advice.pathways.source,
+    )
+
+
+def _interval(advice: Advice, segment: str, patient: Patient) -> IntervalOut | None:
+    found = advice.recall.interval(segment, patient)
+    if found is None:
+        return None
+    return IntervalOut(months=list(found.months), label=_words(found.label), source=found.source)
+
+
+def _model(release: Release, advice: Advice) -> ModelOut:
     return ModelOut(
         name=release.name,
         version=release.version,
         features=release.catalogue.version,
         segments_from=release.segments.valid_from.isoformat(),
+        rules=advice.version,
     )
 
 
@@ -168,8 +290,10 @@ def _segment(segment: Segment | None) -> SegmentOut | None:
     return None if segment is None else SegmentOut(name=segment.name, label=_words(segment.label))
 
 
-def _amount(expected: Expected | None) -> Amount | None:
-    return None if expected is None else Amount(total=expected.total, by_profession=dict(expected.by_profession))
+def _amount(expected: Expected, interval: Any) -> Amount:
+    """An amount with its interval, which not every model gives."""
+    span = None if interval is None else Span(low=interval[0], high=interval[1], level=None)
+    return Amount(total=expected.total, by_profession=dict(expected.by_profession), interval=span)
 
 
 def _appointment(first: FirstAppointment) -> Appointment:

@@ -17,25 +17,38 @@ LEAST_VISITS = 0.05
 """Visits below which a profession is not listed: they would read 0.0."""
 
 
+REFUSED = {
+    401: "the service does not know this token; one for the demo: python -m serving token --role booking-system",
+    403: "the token does not allow to ask for an assessment",
+}
+"""What bare refusals mean."""
+
+
 class AskError(Exception):
     """The service gave no assessment; the message says why, in sentences."""
 
 
-def ask(url: str, question: Mapping[str, Any], transport: httpx.BaseTransport | None = None) -> dict[str, Any]:
+def ask(
+    url: str, question: Mapping[str, Any], token: str, transport: httpx.BaseTransport | None = None
+) -> dict[str, Any]:
     """Ask for one assessment.
 
     Args:
         url: address of the service, as `http://127.0.0.1:3000`.
         question: what `POST /v1/assess` takes.
+        token: a bearer token that allows to ask.
         transport: how to reach it, for tests.
 
     Raises:
         AskError: the service cannot be reached, or refuses.
     """
     try:
-        with httpx.Client(base_url=url, timeout=SECONDS, transport=transport) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, timeout=SECONDS, transport=transport, headers=headers) as client:
             answer = client.post("/v1/assess", json=dict(question))
-            body = answer.json()
+        if answer.status_code in REFUSED:
+            raise AskError(REFUSED[answer.status_code])
+        body = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         what = f"no service answers at {url} ({type(error).__name__}); start it: python -m serving start"
         raise AskError(what) from error
@@ -73,6 +86,11 @@ def _lines(answer: Mapping[str, Any], language: Language) -> Iterator[str]:
     yield f"{TEXTS['book'][language]}: {first['label'][language]}, {who}, {minutes}"
     if answer["special_needs"]:
         yield TEXTS["special_needs"][language]
+    yield from _listed("follow_ups", [_follow_up(one, language) for one in answer["follow_ups"] or ()], language)
+    ways = ", ".join(way["label"][language] for way in answer["pathway"]["ways"])
+    yield f"{TEXTS['pathway'][language]}: {answer['pathway']['label'][language]} ({ways})"
+    if answer["examination_interval"]:
+        yield _interval(answer["examination_interval"], language)
     yield from _listed("reasons", [reason["text"][language] for reason in answer["reasons"]], language)
     yield f"{TEXTS['history'][language]}: {_history(answer['history'], language)}"
     for title, key in (("set_aside", "reason"), ("notices", "says")):
@@ -84,7 +102,7 @@ def _lines(answer: Mapping[str, Any], language: Language) -> Iterator[str]:
 
 def _headline(answer: Mapping[str, Any], language: Language) -> str:
     if answer["segment"] is None:
-        return TEXTS["no_estimate"][language]
+        return TEXTS["too_little" if answer["status"] == "too_little_history" else "no_estimate"][language]
     percent = "%" if language == "en" else " %"
     odds = ", ".join(
         f"{word(SEGMENTS, name, language)} {number(100 * share, 0, language)}{percent}"
@@ -100,6 +118,17 @@ def _amounts(name: str, answer: Mapping[str, Any], language: Language) -> str:
         f"{number(visits, 1, language)} {TEXTS['visits'][language]}, "
         f"{number(minutes, 0, language)} {TEXTS['minutes'][language]}"
     )
+
+
+def _follow_up(one: Mapping[str, Any], language: Language) -> str:
+    who = word(PROFESSIONS, one["profession"], language)
+    return f"{who}: {one['count']} × {one['minutes']} {TEXTS['minutes'][language]}"  # noqa: RUF001 - times
+
+
+def _interval(interval: Mapping[str, Any], language: Language) -> str:
+    least, most = interval["months"]
+    months = f"{least}–{most} {TEXTS['months'][language]}"  # noqa: RUF001 - from and to
+    return f"{TEXTS['interval'][language]}: {months} ({interval['label'][language]})"
 
 
 def _history(history: Mapping[str, Any], language: Language) -> str:

@@ -46,6 +46,7 @@ PAGE = """<!DOCTYPE html>
 <main>
 <h1>{title} API</h1>
 <p>{about}</p>
+<p>Most endpoints ask for a signed token that allows their use, as <code>Authorization: Bearer</code>.</p>
 <p>The same for programs: <a href="/openapi.json">openapi.json</a> (OpenAPI {openapi}).</p>
 <h2>Endpoints</h2>
 <ul>
@@ -85,19 +86,20 @@ def _endpoint(method: str, path: str, said: dict[str, Any]) -> str:
         f'<section aria-labelledby="{name}">\n<h2 id="{name}">{method.upper()} {escape(path)}</h2>\n'
         f"<p>{escape(said.get('description', said['summary']))}</p>\n"
         + (f"<p>Body: {_type(asked['schema'])}.</p>\n" if asked else "")
-        + _code(_curl(method, path, examples))
+        + _code(_curl(method, path, examples, secured="security" in said))
         + "".join(_example(f"Question: {one['summary']}", one["value"]) for one in examples.values())
         + _responses(said["responses"])
         + "</section>\n"
     )
 
 
-def _curl(method: str, path: str, examples: dict[str, Any]) -> str:
+def _curl(method: str, path: str, examples: dict[str, Any], *, secured: bool) -> str:
+    token = ' -H "Authorization: Bearer $TOKEN"' if secured else ""
     if method == "get":
-        return f"curl -s {ADDRESS}{path}"
+        return f"curl -s {ADDRESS}{path}{token}"
     bodies = [json.dumps(one["value"]) for one in examples.values()]
     body = next((body for body in bodies if len(body) <= SHORT), "@question.json")
-    return f"curl -s {ADDRESS}{path} -H 'Content-Type: application/json' -d '{body}'"
+    return f"curl -s {ADDRESS}{path}{token} -H 'Content-Type: application/json' -d '{body}'"
 
 
 def _responses(responses: dict[str, Any]) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 AS_OF = "2026-11-22T10:00:00+02:00"
 
+ID = "3f2b8c1e-6d1f-4a57-9a53-0d9f3f6c1b2a"
+"""The name of the assessment that the document shows; real ones are random."""
+
 KNOWN: dict[str, Any] = {"patient_id": "P000123", "as_of": AS_OF}
 
 _CLINIC = {"mode": "office", "unit": "Keskusta", "producer": "own"}
@@ -49,3 +52,14 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "no_history": {"summary": "A patient about whom nothing is recorded", "value": EMPTY},
 }
 """As OpenAPI wants examples of a request body."""
+
+BATCHES: dict[str, dict[str, Any]] = {
+    "two_patients": {"summary": "Two patients at once", "value": {"items": [KNOWN, EMPTY]}},
+}
+CHOICES: dict[str, dict[str, Any]] = {
+    "accepted": {"summary": "As suggested", "value": {"outcome": "accepted"}},
+    "overridden": {
+        "summary": "Otherwise, and why",
+        "value": {"outcome": "overridden", "decided": "moderate", "reason_code": "patient-told-more"},
+    },
+}

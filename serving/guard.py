@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("tarve.serving")
 
 
+class Refused(Exception):  # noqa: N818 - it reads as what it says
+    """A question that cannot be answered, with its status and what is wrong."""
+
+    def __init__(self, status: int, where: str, what: str) -> None:
+        super().__init__(what)
+        self.status, self.where, self.what = status, where, what
+
+
 def refusal(status: int, *faults: tuple[str, str], headers: dict[str, str] | None = None) -> JSONResponse:
     """The one shape of every error: pairs of where and what."""
     said = {"errors": [{"where": where, "what": what} for where, what in faults]}
@@ -59,7 +67,8 @@ class Watch:
                 await refusal(500, ("", what), headers={"X-Request-Id": request_id})(scope, receive, watched)
         finally:
             route: Any = scope.get("route")
-            self.metrics.request(getattr(route, "path", None), status or 500, time.perf_counter() - began)
+            path = getattr(route, "path", None) or scope.get("tarve.route")
+            self.metrics.request(path, status or 500, time.perf_counter() - began)
 
 
 def _place(error: Exception) -> str:

@@ -52,6 +52,11 @@ class Release:
     version: str
     run_id: str
 
+    @property
+    def tag(self) -> str:
+        """Its name in the BentoML model store."""
+        return f"{MODEL_NAME}:v{self.version}-{self.run_id[:8]}"
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read a saved need model with its `release.json`.
@@ -105,8 +110,7 @@ def pull(name: str = MODEL_NAME, alias: str = ALIAS) -> str:
         folder, version, run_id = _download(name, alias, Path(scratch))
         said = {"name": name, "version": version, "run_id": run_id}
         (folder / RELEASE_FILE).write_text(json.dumps(said, indent=1), encoding="utf-8")
-        Release.read(folder)
-        return _store(folder, f"{MODEL_NAME}:v{version}-{run_id[:8]}")
+        return _store(folder, Release.read(folder).tag)
 
 
 def _release_file(path: Path) -> dict[str, str]:

@@ -2,11 +2,7 @@
 
 Everything of BentoML that would phone home, log a path or keep an unbounded label is off.
 
-Settings, from the environment:
-
-- `TARVE_RECORDS`: folder of the record store, `var/records` by default; when it is absent only posted histories are
-  assessed.
-- `TARVE_WORKERS`: worker processes, 1 by default.
+Settings, from the environment: `TARVE_WORKERS`, the number of worker processes (1), and those of `serving.settings`.
 
 Start it with `python -m serving start`: BentoML's own command reports its use before it imports this module, unless
 `BENTOML_DO_NOT_TRACK=True` is already set.
@@ -29,11 +25,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import bentoml
 
 from serving.release import MODEL_NAME, Release
+from serving.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-RECORDS = "var/records"
 SECONDS = 10
 """A request that takes longer is given up."""
 AT_ONCE = 256
@@ -60,12 +56,6 @@ class Front:
 front = Front()
 
 
-def records_folder() -> Path | None:
-    """The record store that the environment names, if it is there."""
-    folder = Path(os.environ.get("TARVE_RECORDS", RECORDS))
-    return folder if folder.is_dir() else None
-
-
 @bentoml.service(
     name="tarve",
     workers=int(os.environ.get("TARVE_WORKERS", "1")),
@@ -84,12 +74,19 @@ class Tarve:
     def __init__(self) -> None:
         # The supervisor process imports this module too, and needs none of this.
         from serving.api import create_app  # noqa: PLC0415
+        from serving.house import House  # noqa: PLC0415
 
         release = Release.read(Path(self.model.path))
-        front.app = create_app(release, records_folder(), lambda: datetime.now(UTC))
+        self.house = House.open(Settings.read())
+        front.app = create_app(release, self.house, lambda: datetime.now(UTC))
         # What is loaded now stays: without this a full collection stops the worker for a tenth of a second.
         gc.collect()
         gc.freeze()
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Keep what is waiting."""
+        self.house.close()
 
     async def __is_ready__(self) -> bool:
         return front.app is not None

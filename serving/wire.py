@@ -36,6 +36,16 @@ MOST_ROWS = 20_000
 """Rows of a posted history; the longest lives of dental care stay far below."""
 MOST_BYTES = 5_000_000
 """Bytes of a request body."""
+MOST_ITEMS = 100
+"""Questions of one batch."""
+MOST_LETTERS = 64
+"""Letters of the name of a clinic."""
+MOST_REFERENCE = 256
+"""Letters of a caller's own name for a patient."""
+MOST_COMMENT = 2_000
+"""Letters of a comment."""
+MOST_NUMBER = 2**53
+"""Numbers up to here are exact as JSON writes them."""
 
 READ = tuple(name for name in EVENTS if name in DENTAL.sources)
 """The tables that the features read. What the service does not read, it does not ask for."""
@@ -57,6 +67,8 @@ def wrong(what: str, where: str = "") -> PydanticCustomError:
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+_WORD = re.compile(rf"[\w][\w .,:/-]{{0,{MOST_LETTERS - 1}}}")
+_TONGUE = re.compile(r"[a-z]{2}")
 
 
 def _moment(value: object) -> datetime:
@@ -100,6 +112,30 @@ def _whole(kind: pa.DataType) -> Callable[[object], int]:
     return read
 
 
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST_NUMBER:
+        raise wrong("must be a number")
+    return float(value)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise wrong(f"must be a short name: at most {MOST_LETTERS} letters, digits and .,:/_- or spaces")
+    return value
+
+
+def _tongue(value: object) -> str:
+    if not isinstance(value, str) or not _TONGUE.fullmatch(value):
+        raise wrong("must be a language of two small letters, as fi")
+    return value
+
+
+def _reference(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_REFERENCE or _HALF_PAIR.search(value):
+        raise wrong(f"must be a text of 1 to {MOST_REFERENCE} letters")
+    return value
+
+
 Moment = Annotated[
     datetime,
     BeforeValidator(_moment),
@@ -121,7 +157,7 @@ _TYPES: dict[pa.DataType, Any] = {
     INSTANT: Moment,
     pa.int16(): Annotated[int, BeforeValidator(_whole(pa.int16()))],
     pa.int32(): Annotated[int, BeforeValidator(_whole(pa.int32()))],
-    pa.float64(): Annotated[float, Field(strict=True, allow_inf_nan=False)],
+    pa.float64(): Annotated[float, BeforeValidator(_number)],
 }
 _NEUTRAL = {"channel": "other", "service": "other", "mode": "office", "producer": "own", "code_system": "thl"}
 """Columns that weigh little or nothing, and what is taken when a poster leaves them out."""
@@ -190,6 +226,10 @@ class PostedTables(Posted):
         """How many members were posted that are no table which the service reads."""
         return len(self.model_extra or {})
 
+    def rows(self) -> int:
+        """How many rows were posted."""
+        return sum(len(getattr(self, name)) for name in READ)
+
     def tables(self) -> dict[str, pa.Table]:
         """Unchecked Arrow tables of the schema's types."""
         return {name: raw_table(name, _filled([dict(row) for row in getattr(self, name)])) for name in READ}
@@ -199,10 +239,12 @@ class PostedPerson(Posted):
     """Who the patient is, as far as an assessment asks."""
 
     birth_date: Day | None
+    reference: str | None
 
     def table(self) -> pa.Table:
         """Unchecked Arrow table of one row."""
-        return raw_table("patients", [{"patient_id": POSTED_PATIENT, "non_disclosure": False, **dict(self)}])
+        said = {name: value for name, value in dict(self).items() if name != "reference"}
+        return raw_table("patients", [{"patient_id": POSTED_PATIENT, "non_disclosure": False, **said}])
 
 
 def _filled(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -233,6 +275,12 @@ else:
         sex=(Text, Field(default="unknown", description=f"{_PERSON['sex'].says} No feature of the model reads it.",
                         json_schema_extra=_limits(_PERSON["sex"]))),
         special_needs=(StrictBool, Field(default=False, description=_PERSON["special_needs"].says)),
+        language=(Annotated[str, BeforeValidator(_tongue)] | None, Field(
+            default=None, description=f"{_PERSON['language'].says} No feature of the model reads it.")),
+        reference=(Annotated[str, BeforeValidator(_reference)] | None, Field(
+            default=None,
+            description="Your own name for the patient, so that assessments of one patient can be told to be so. It is "
+            "kept only as a keyed hash.")),
     )  # fmt: skip
     PostedHistory = create_model(
         "PostedHistory",
@@ -255,6 +303,9 @@ class Question(Posted):
     as_of: Annotated[
         Moment | None,
         Field(description="The moment of the assessment: only what was known before it counts. Now when omitted."),
+    ] = None
+    unit: Annotated[
+        Annotated[str, BeforeValidator(_word)] | None, Field(description="The clinic that asks; for monitoring only.")
     ] = None
 
     @model_validator(mode="after")
@@ -285,11 +336,20 @@ class SegmentOut(BaseModel):
     label: Words
 
 
+class Span(BaseModel):
+    """An interval in which the true amount lies with some probability."""
+
+    low: float
+    high: float
+    level: Annotated[float | None, Field(description="The probability; null when the model does not say it.")]
+
+
 class Amount(BaseModel):
     """An expected amount over the episode of care."""
 
     total: float
     by_profession: dict[str, float]
+    interval: Annotated[Span | None, Field(description="Of the total; null when the model gives none.")] = None
 
 
 class Appointment(BaseModel):
@@ -299,6 +359,39 @@ class Appointment(BaseModel):
     profession: str
     minutes: int
     label: Words
+
+
+class FollowUpOut(BaseModel):
+    """Appointments to reserve after the first one, with one profession."""
+
+    profession: str
+    count: int
+    minutes: Annotated[int, Field(description="Length of each.")]
+    visits: Annotated[float, Field(description="The expected number that the count was rounded from.")]
+
+
+class WayOut(BaseModel):
+    """A way to produce the care."""
+
+    name: str
+    label: Words
+
+
+class PathwayOut(BaseModel):
+    """Where the patient is led, and by which ways the care can be produced, best first."""
+
+    name: str
+    label: Words
+    ways: list[WayOut]
+    source: str
+
+
+class IntervalOut(BaseModel):
+    """The recommended interval between examinations, once care is complete; agreed with the patient."""
+
+    months: Annotated[list[int], Field(description="From and to.", min_length=2, max_length=2)]
+    label: Annotated[Words, Field(description="For whom.")]
+    source: str
 
 
 class ReasonOut(BaseModel):
@@ -343,28 +436,123 @@ class ModelOut(BaseModel):
     version: str
     features: Annotated[str, Field(description="Version of the feature catalogue.")]
     segments_from: Annotated[str, Field(description="First day of the table of segments.")]
+    rules: Annotated[str, Field(description="Version of all dated tables that hold at the moment, together.")]
 
 
 class Answer(BaseModel):
     """An assessment: a suggestion, which a person accepts or not.
 
-    With status `no_history` nothing is estimated: segment, probabilities, visits and minutes are null.
+    With status `no_history` or `too_little_history` nothing is estimated: segment, probabilities, prediction set,
+    visits, minutes, follow-ups and examination interval are null.
     """
 
-    status: Literal["assessed", "no_history"]
+    id: Annotated[str, Field(description="Names the assessment; random.")]
+    status: Literal["assessed", "no_history", "too_little_history"]
     as_of: datetime
     segment: SegmentOut | None
     probabilities: Annotated[dict[str, float] | None, Field(description="Of each segment; they sum to 1.")]
+    prediction_set: Annotated[
+        list[str] | None,
+        Field(description="Segments that cannot be ruled out, in rising order; null when the model gives no set."),
+    ]
     visits: Annotated[Amount | None, Field(description="Expected visits of the episode.")]
     minutes: Annotated[Amount | None, Field(description="Expected chair minutes of the episode.")]
     first_appointment: Appointment
+    follow_ups: Annotated[list[FollowUpOut] | None, Field(description="What to reserve after the first appointment.")]
     special_needs: Annotated[bool, Field(description="Whether care needs special arrangements, on record.")]
+    pathway: PathwayOut
+    examination_interval: Annotated[
+        IntervalOut | None,
+        Field(description="Null also for those whom the dated table does not speak of, as children."),
+    ]
     reasons: list[ReasonOut]
     history: HistoryOut
     set_aside: list[SetAside]
     notices: list[Notice]
     model: ModelOut
     says: Annotated[Words, Field(description="What this answer is and what to do with it.")]
+
+
+class DecisionOut(BaseModel):
+    """What a person decided on an assessment."""
+
+    id: str
+    decided_at: datetime
+    outcome: Literal["accepted", "overridden"]
+    suggested: Annotated[str | None, Field(description="The suggested segment; null without an estimate.")]
+    decided: Annotated[str, Field(description="The segment decided on.")]
+    reason_code: str | None
+    holds: Annotated[bool, Field(description="Whether no later decision supersedes it.")]
+
+
+class KeptAnswer(Answer):
+    """An assessment as it was answered, with the decisions made on it, oldest first."""
+
+    made_at: datetime
+    decisions: list[DecisionOut]
+
+
+class ChoiceIn(Posted):
+    """What you decide on an assessment."""
+
+    outcome: Annotated[Literal["accepted", "overridden"], Field(description="Whether the suggestion was taken.")]
+    decided: Annotated[
+        Annotated[str, BeforeValidator(_word)] | None,
+        Field(description="The segment decided on; may be left out when the suggestion is accepted."),
+    ] = None
+    reason_code: Annotated[
+        Annotated[str, BeforeValidator(_word)] | None,
+        Field(description="Why it was overridden; the codes stand under /v1/model."),
+    ] = None
+    comment: Annotated[
+        Text | None, Field(description="In your own words. It is kept apart, sealed, and not shown again.")
+    ] = None
+    supersedes: Annotated[
+        Annotated[str, BeforeValidator(_word)] | None,
+        Field(description="The id of the decision that holds and that this one takes the place of."),
+    ] = None
+
+
+class BatchQuestion(Posted):
+    """Many questions at once. Each is judged for itself: one that is wrong does not spoil the others."""
+
+    items: Annotated[
+        list[Any],
+        Field(
+            max_length=MOST_ITEMS,
+            min_length=1,
+            json_schema_extra={"items": {"$ref": "#/components/schemas/Question"}},
+            description=f"At most {MOST_ITEMS} questions.",
+        ),
+    ]
+
+
+class Fault(BaseModel):
+    """One thing that is wrong. No value of the request is ever repeated."""
+
+    where: Annotated[str, Field(description="The member, as in history.visits[3].event_time; body for the whole.")]
+    what: str
+
+
+class BatchItem(BaseModel):
+    """The answer to one question of a batch, or what is wrong with it."""
+
+    position: Annotated[int, Field(description="The question's position in items, from 0.")]
+    answer: Answer | None
+    errors: list[Fault]
+
+
+class BatchAnswer(BaseModel):
+    """One item for every question, in their order."""
+
+    items: list[BatchItem]
+
+
+class ReasonCode(BaseModel):
+    """A reason to override a suggestion."""
+
+    code: str
+    label: Words
 
 
 class SegmentRow(SegmentOut):
@@ -393,14 +581,8 @@ class ModelCard(ModelOut):
     feature_names: list[str]
     professions: list[str]
     segments: SegmentsOut
+    override_reasons: list[ReasonCode]
     says: Words
-
-
-class Fault(BaseModel):
-    """One thing that is wrong. No value of the request is ever repeated."""
-
-    where: Annotated[str, Field(description="The member, as in history.visits[3].event_time; body for the whole.")]
-    what: str
 
 
 class Faults(BaseModel):

@@ -16,11 +16,33 @@ TEXTS: Mapping[str, Mapping[Language, str]] = {
         "sv": "Ingen uppskattning: inga registrerade uppgifter",
         "en": "No estimate: nothing recorded",
     },
+    "too_little": {
+        "fi": "Ei arviota: liian vähän tai liian vanhoja tietoja",
+        "sv": "Ingen uppskattning: för få eller för gamla uppgifter",
+        "en": "No estimate: too little or too old records",
+    },
+    "topic": {
+        "fi": "hammashoidon tarve",
+        "sv": "behov av tandvård",
+        "en": "need for dental care",
+    },
     "as_of": {"fi": "Hetki", "sv": "Tidpunkt", "en": "As of"},
     "need": {"fi": "Arvioitu hoito", "sv": "Uppskattad vård", "en": "Expected care"},
     "visits": {"fi": "käyntiä", "sv": "besök", "en": "visits"},
     "minutes": {"fi": "min", "sv": "min", "en": "min"},
     "book": {"fi": "Varaa ensin", "sv": "Boka först", "en": "Book first"},
+    "follow_ups": {
+        "fi": "Varaa jatkokäynneiksi",
+        "sv": "Reservera för återbesök",
+        "en": "Reserve for follow-ups",
+    },
+    "pathway": {"fi": "Hoitopolku", "sv": "Vårdväg", "en": "Pathway"},
+    "interval": {
+        "fi": "Suositeltu tutkimusväli hoidon jälkeen",
+        "sv": "Rekommenderat undersökningsintervall efter vården",
+        "en": "Recommended interval between examinations after care",
+    },
+    "months": {"fi": "kk", "sv": "mån", "en": "months"},
     "special_needs": {
         "fi": "Hoito vaatii erityisjärjestelyjä.",
         "sv": "Vården kräver särskilda arrangemang.",
@@ -104,3 +126,16 @@ def number(value: float, places: int, language: Language) -> str:
     """A number with the language's decimal mark."""
     text = f"{value:.{places}f}"
     return text if language == "en" else text.replace(".", ",")
+
+
+def language_of(accepted: str, default: Language) -> Language:
+    """The language that an Accept-Language header asks for; `default` when it asks for none that is spoken here."""
+    wishes = []
+    for at, part in enumerate(accepted.split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wishes.append((-float(weight or 1), at, tag.partition("-")[0].strip().lower()))
+        except ValueError:
+            continue
+    spoken = [tag for weight, _, tag in sorted(wishes) if tag in LANGUAGES and weight < 0]
+    return next((language for language in LANGUAGES if spoken[:1] == [language]), default)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -95,16 +95,48 @@ class Database:
                     _write_rows(connection, name, _plain(name, chunk), written)
         return written
 
-    def read_patient(self, patient_id: str) -> History | None:
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A writer's transaction, for `add` and for the tables that a caller keeps beside the schema's.
+
+        Raises:
+            DatabaseError: a statement fails, or the commit; nothing was written.
+        """
+        with told_plainly(), self._engine.connect() as opened:
+            # A reader that turns writer may have to give up on SQLite; one that writes from the start waits its turn.
+            connection = opened.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads, and whose every statement sees the same moment.
+
+        Raises:
+            DatabaseError: a statement fails, or the database holds what this code never wrote.
+        """
+        with told_plainly(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            try:
+                yield connection
+            except RowError as error:
+                raise DatabaseError(str(error)) from None
+
+    def read_patient(self, patient_id: str, names: Iterable[str] = TABLES) -> History | None:
         """The history of one patient, or None when the database does not hold the patient.
 
         Events that were taken back are not part of it.
 
+        Args:
+            patient_id: whose.
+            names: tables to read; the others stay empty.
+
         Raises:
             DatabaseError: the database fails, or holds what this code never wrote.
         """
-        with self._snapshot() as connection:
-            history = History.of({name: _of_patient(connection, name, patient_id) for name in TABLES})
+        with self.snapshot() as connection:
+            history = History.of({name: _of_patient(connection, name, patient_id) for name in {"patients", *names}})
         return history if len(history.patient_ids) else None
 
     def patients(self) -> list[str]:
@@ -114,7 +146,7 @@ class Database:
             DatabaseError: the database fails.
         """
         patient_id = DATABASE_TABLES["patients"].c.patient_id
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             return list(connection.scalars(select(patient_id).order_by(patient_id)))
 
     def close(self) -> None:
@@ -129,16 +161,28 @@ class Database:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
-        """A transaction whose every statement sees the same moment."""
-        with told_plainly(), self._engine.connect() as connection:
-            if self._engine.dialect.name == "postgresql":
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            try:
-                yield connection
-            except RowError as error:
-                raise DatabaseError(str(error)) from None
+
+def add(connection: Connection, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Add rows by table name within a writer's transaction, patients first; absent columns become null.
+
+    For what a service writes as it happens. A patient who is there stays as he is; an event id that is there is an
+    error, which the transaction reports.
+    """
+    for name, some in rows.items():
+        whole = [{column: row.get(column) for column in TABLES[name].columns()} for row in some]
+        if not whole:
+            continue
+        if TABLES[name].is_event():
+            connection.execute(DATABASE_TABLES[name].insert(), whole)
+        else:
+            # In order, so that of two writers neither waits for a patient whom the other is about to add.
+            _insert(connection, name, sorted(whole, key=lambda row: row["patient_id"]))
+
+
+def rows_of(connection: Connection, name: str, patient_id: str) -> list[dict[str, Any]]:
+    """The rows that a table holds of one patient, in order."""
+    found: list[dict[str, Any]] = _of_patient(connection, name, patient_id).to_pylist()
+    return found
 
 
 def _of_patient(connection: Connection, name: str, patient_id: str) -> pa.Table:

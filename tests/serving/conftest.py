@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ from models.need import NeedModel, NeedTable
 from models.segments import read_tables
 from records import store
 from records.history import History
-from serving.api import create_app
+from serving.house import House
+from serving.known import Known
 from serving.release import RELEASE_FILE, Release
-from tests.serving.asker import KNOWN, NOW, Asker, posted
+from serving.settings import Settings
+from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, posted
 
 
 @pytest.fixture(scope="session")
@@ -76,13 +80,29 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def api(release: Release, records: Path) -> Asker:
-    """The API with a record store."""
-    return Asker(create_app(release, records, lambda: NOW))
+@pytest.fixture(scope="session")
+def house(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """What a worker of the demo holds, with a record store; shared, because every assessment has a name of its own."""
+    opened = House.open(Settings.under(tmp_path_factory.mktemp("house"), records, URL))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def bare_api(release: Release) -> Asker:
+def own_house(records: Path, tmp_path: Path) -> Iterator[House]:
+    """The same for one test alone."""
+    opened = House.open(Settings.under(tmp_path / "house", records, URL))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def api(release: Release, house: House) -> Asker:
+    """The API with a record store, asked by a booking system that may read the numbers too."""
+    return asker(release, house)
+
+
+@pytest.fixture(scope="session")
+def bare_api(release: Release, house: House) -> Asker:
     """The API without a record store."""
-    return Asker(create_app(release, None, lambda: NOW))
+    return asker(release, replace(house, known=Known(None)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from features.evaluate import Moments, evaluate
 from records import store
 from records.schema import EVENTS
 from serving import examples
-from serving.api import create_app
+from serving.house import House
+from serving.known import Known
 from serving.release import Release
 from serving.wire import READ
-from tests.serving.asker import KNOWN, NOW, Asker, posted
+from tests.serving.asker import KNOWN, NOW, Asker, asker, posted
 
 
 def test_a_posted_history_is_assessed(api: Asker) -> None:
@@ -43,12 +45,12 @@ def test_the_answer_is_that_of_the_batch_to_the_last_bit(api: Asker, release: Re
 
 
 def test_posted_and_stored_history_give_the_same_answer(api: Asker) -> None:
-    assert api.answer(posted()) == api.answer({"patient_id": KNOWN, "as_of": examples.AS_OF})
+    assert api.told(posted()) == api.told({"patient_id": KNOWN, "as_of": examples.AS_OF})
 
 
 @pytest.mark.parametrize("as_of", ["2024-03-05T12:00+02:00", "2026-10-06", "2026-10-07T00:00"])
 def test_they_agree_at_earlier_moments_too(api: Asker, as_of: str) -> None:
-    assert api.answer(posted() | {"as_of": as_of}) == api.answer({"patient_id": KNOWN, "as_of": as_of})
+    assert api.told(posted() | {"as_of": as_of}) == api.told({"patient_id": KNOWN, "as_of": as_of})
 
 
 def test_the_moment_is_now_when_none_is_named(api: Asker) -> None:
@@ -80,7 +82,7 @@ def test_what_the_poster_leaves_out_is_filled(api: Asker) -> None:
         for row in rows:
             row |= {"recorded_at": row["event_time"], "event_id": None}
             row.setdefault("nobody_knows_this_member", 1)
-    assert api.answer(question) == api.answer(posted())
+    assert api.told(question) == api.told(posted())
 
 
 def test_a_visit_recorded_later_is_not_seen_before(api: Asker) -> None:
@@ -128,16 +130,16 @@ def test_without_a_record_store_only_posted_histories_are_assessed(bare_api: Ask
     assert bare_api.answer(posted())["status"] == "assessed"
 
 
-def test_a_broken_record_store_is_unavailable(release: Release, tmp_path: Path) -> None:
-    asker = Asker(create_app(release, tmp_path, lambda: NOW))
-    assert "post the history instead" in asker.faults({"patient_id": KNOWN}, 503)[0]["what"]
+def test_a_broken_record_store_is_unavailable(release: Release, house: House, tmp_path: Path) -> None:
+    broken = asker(release, replace(house, known=Known(tmp_path)))
+    assert "post the history instead" in broken.faults({"patient_id": KNOWN}, 503)[0]["what"]
 
 
 def test_extreme_moments_are_answered(api: Asker) -> None:
     question: dict[str, Any] = posted()
     question["patient"]["birth_date"] = "0001-01-01"
     question["history"]["findings"][0]["event_time"] = "0001-01-02"
-    assert api.answer(question | {"as_of": "9999-12-31T23:59:59+00:00"})["status"] == "assessed"
+    assert api.answer(question | {"as_of": "9999-12-31T23:59:59+00:00"})["status"] == "too_little_history"
 
 
 def test_every_whole_number_of_a_row_is_bounded_by_the_schema() -> None:

@@ -10,8 +10,11 @@ from html.parser import HTMLParser
 import pytest
 
 from records.schema import EVENTS, FINDINGS
+from serving import examples
+from serving.house import House
+from serving.release import Release
 from serving.wire import READ
-from tests.serving.asker import Asker
+from tests.serving.asker import Asker, asker
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -42,15 +45,19 @@ def test_the_examples_of_the_document_work(api: Asker) -> None:
     operation = api.get("/openapi.json").json()["paths"]["/v1/assess"]["post"]
     questions = operation["requestBody"]["content"]["application/json"]["examples"]
     answers = operation["responses"]["200"]["content"]["application/json"]["examples"]
-    assert api.answer(questions["posted_history"]["value"]) == answers["assessed"]["value"]
-    assert api.answer(questions["known_patient"]["value"]) == answers["assessed"]["value"]
-    assert api.answer(questions["no_history"]["value"]) == answers["no_history"]["value"]
+    for question, answer in (
+        ("posted_history", "assessed"),
+        ("known_patient", "assessed"),
+        ("no_history", "no_history"),
+    ):
+        given = api.answer(questions[question]["value"])
+        assert given | {"id": examples.ID} == answers[answer]["value"]
 
 
 def test_every_refusal_is_documented_in_one_shape(api: Asker) -> None:
     responses = api.get("/openapi.json").json()["paths"]["/v1/assess"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "404", "413", "422", "500", "503"}
-    for status in set(responses) - {"200"}:
+    assert set(responses) == {"200", "400", "401", "403", "404", "413", "422", "500", "503"}
+    for status in set(responses) - {"200", "401", "403"}:
         content = responses[status]["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Faults"}
         assert set(content["example"]["errors"][0]) == {"where", "what"}
@@ -119,7 +126,8 @@ def test_no_outside_host_is_named(api: Asker) -> None:
         assert set(re.findall(r"https?://[^/\s\"']+", api.get(path).text)) <= {"http://localhost:3000"}
 
 
-def test_labels_of_metrics_are_bounded(api: Asker) -> None:
+def test_labels_of_metrics_are_bounded(release: Release, house: House) -> None:
+    api = asker(release, house)
     for path in ("/P000123", "/v1/assess/P000123", "/v1/model?patient=P000123", "/..%2f", "/v1/model", "/nope" * 50):
         api.get(path)
     api.answer({"patient_id": "P000123"})

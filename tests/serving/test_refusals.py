@@ -6,18 +6,21 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from records import store
-from serving import api as api_module
+from serving import desk
 from serving.api import create_app
+from serving.house import House
+from serving.known import Known
 from serving.release import Release
 from serving.wire import MOST_BYTES, MOST_ROWS
 from tests.rows import event, history, patient
-from tests.serving.asker import NOW, Asker, posted
+from tests.serving.asker import NOW, Asker, asker, posted
 
 SENTINEL = "Zq7Sentinel"
 
@@ -194,7 +197,7 @@ def test_an_unforeseen_error_says_only_its_type_and_a_request_id(
     def fail(*_: object) -> None:
         raise ZeroDivisionError(SENTINEL)
 
-    monkeypatch.setattr(api_module, "answer", fail)
+    monkeypatch.setattr(desk, "answer", fail)
     given = api.ask(posted())
     assert given.status_code == 500
     assert given.headers["x-request-id"] in given.json()["errors"][0]["what"]
@@ -211,17 +214,17 @@ def test_a_day_that_is_in_no_calendar_is_refused(api: Asker) -> None:
     assert api.faults(question) == [{"where": "patient.birth_date", "what": "is not an ISO 8601 date"}]
 
 
-def test_a_stored_patient_whose_row_cannot_be_used_is_said_so(release: Release, tmp_path: Path) -> None:
+def test_a_stored_patient_whose_row_cannot_be_used_is_said_so(release: Release, house: House, tmp_path: Path) -> None:
     store.write(
         history(patient("x", sex="SECRET"), visits=[event("visits", "2020-01-01", patient="x")]), tmp_path / "r"
     )
-    odd = Asker(create_app(release, tmp_path / "r", lambda: NOW))
+    odd = asker(release, replace(house, known=Known(tmp_path / "r")))
     what = "the stored row of the patient cannot be used: sex is not an allowed value"
     assert odd.faults({"patient_id": "x"}) == [{"where": "patient_id", "what": what}]
 
 
-def test_starting_and_stopping_pass_the_watch_and_the_size_limit(release: Release) -> None:
-    app, sent = create_app(release, None, lambda: NOW), []
+def test_starting_and_stopping_pass_the_middleware(release: Release, house: House) -> None:
+    app, sent = create_app(release, house, lambda: NOW), []
     asked = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
     async def receive() -> Any:

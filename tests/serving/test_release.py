@@ -153,16 +153,27 @@ def test_the_real_service_starts_answers_and_stops(release_folder: Path, records
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
             wait_until_ready(client, server)
+            assert client.post("/v1/assess", json=posted()).status_code == 401
+            address = ["--url", str(client.base_url)]
+            client.headers["Authorization"] = f"Bearer {token(tmp_path, 'booking-system', *address)}"
             page = client.get("/")
             assert "<h1>Tarve API</h1>" in page.text
             assert set(re.findall(r"https?://[^/\s\"']+", page.text)) <= {"http://localhost:3000"}
             assert client.get("/healthz").status_code == client.get("/livez").status_code == 200
             known = client.post("/v1/assess", json={"patient_id": KNOWN, "as_of": examples.AS_OF})
             assert known.status_code == 200
-            assert known.json() == client.post("/v1/assess", json=posted()).json()
+            posted_too = client.post("/v1/assess", json=posted())
+            assert known.json() | {"id": ""} == posted_too.json() | {"id": ""}
+            assert client.get(f"/v1/assessments/{known.json()['id']}").json()["decisions"] == []
             assert client.get("/Zq7Sentinel").status_code == 404
             assert client.post("/v1/assess", json={"patient_id": "Zq7Sentinel"}).status_code == 404
-            assert 'tarve_requests_total{route="/v1/assess",status="200"} 2.0' in client.get("/metrics").text
+            operator = {"Authorization": f"Bearer {token(tmp_path, 'operator', *address)}"}
+            numbers = client.get("/metrics", headers=operator).text
+            assert 'tarve_requests_total{route="/v1/assess",status="200"} 2.0' in numbers
+        verified = run(tmp_path, "-m", "serving", "audit", "verify")
+        assert verified.stdout.startswith("3 lines, all as they were written")
+        again = run(tmp_path, "-m", "serving", "audit", "reproduce", known.json()["id"])
+        assert again.stdout.strip() == "made again by tarve-need:v1-01234567: the same in every member"
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0
     finally:
@@ -171,6 +182,12 @@ def test_the_real_service_starts_answers_and_stops(release_folder: Path, records
             server.wait()
     assert "Zq7Sentinel" not in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def token(folder: Path, *said: str) -> str:
+    done = run(folder, "-m", "serving", "token", "--role", *said)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def wait_until_ready(client: httpx.Client, server: subprocess.Popen[bytes]) -> None:

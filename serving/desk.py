@@ -1,0 +1,222 @@
+"""The desk: where questions are assessed, and every answer is kept before it is given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from records.database import DatabaseError
+from serving import audit, snapshots
+from serving.answers import Given, Unusable, answer
+from serving.audit import Actor, Object
+from serving.guard import Refused
+from serving.keys import Secrets
+from serving.known import Known
+from serving.release import Release
+from serving.storage.ledger import Kept, Ledger
+from serving.tokens import Caller
+from serving.wire import Answer, Notice, Question
+
+SMALL = 500
+"""Rows of a posted history that are assessed at once; the work on longer ones does not hold up other requests."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as tables.
+
+    Attributes:
+        tables: `patients` with one row, and event tables, unchecked.
+        as_of: the moment, aware.
+        patient_id: under which the assessment is kept: a known patient's own, else a keyed hash or a random name.
+        whom: the keyed hash of the patient, for the audit.
+        unit: the clinic that asks.
+        notices: what the reader of the tables has to say.
+    """
+
+    tables: Mapping[str, pa.Table]
+    as_of: datetime
+    patient_id: str
+    whom: str
+    unit: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+class Desk:
+    """Assesses questions of one release and keeps the answers.
+
+    Args:
+        release: what answers.
+        known: histories of known patients.
+        ledger: where answers are kept.
+        secrets: the keys of the service.
+        now: the present, aware.
+    """
+
+    def __init__(
+        self, release: Release, known: Known, ledger: Ledger, secrets: Secrets, now: Callable[[], datetime]
+    ) -> None:
+        self.release, self.known, self.ledger, self.secrets, self.now = release, known, ledger, secrets, now
+
+    async def ask(self, question: Question, caller: Caller, purpose: str) -> tuple[Answer, bytes]:
+        """Answer a question, and keep the answer; also as the JSON that is kept.
+
+        Raises:
+            Refused: it cannot be answered, or the answer cannot be kept.
+        """
+        if question.history is not None and question.history.rows() <= SMALL:
+            asked, given = self._answered(question, caller)
+        else:
+            # A file to search, or a history so long that others should not wait for it.
+            asked, given = await asyncio.to_thread(self._answered, question, caller)
+        body = await self.keep(asked, given, actor(caller, purpose), caller.tenant.name)
+        return given.answer, body
+
+    def _answered(self, question: Question, caller: Caller) -> tuple[Asked, Given]:
+        if question.history is None:
+            asked = self._known(question, caller)
+            return asked, _assessed(self.release, asked, _of_stored)
+        asked = self._posted(question, caller)
+        return asked, _assessed(self.release, asked, _of_posted)
+
+    async def keep(
+        self, asked: Asked, given: Given, by: Actor, tenant: str, cards: Sequence[Mapping[str, Any]] = ()
+    ) -> bytes:
+        """Keep an answer with all that belongs to it, and tell its JSON.
+
+        Raises:
+            Refused: it cannot be kept, so it may not be given.
+        """
+        said, at = given.answer, self.now()
+        body = said.model_dump_json()
+        kept = Kept(
+            id=said.id,
+            tenant=tenant,
+            patient_id=asked.patient_id,
+            made_at=at,
+            as_of=asked.as_of,
+            suggested=None if said.segment is None else said.segment.name,
+            model=self.release.tag,
+            answer=body,
+        )
+        line = audit.line("hook" if cards else "assess", by, audited(said, asked.whom), at, self.secrets)
+        try:
+            await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshots.pack(asked), line, cards)
+        except DatabaseError as error:
+            raise Refused(503, "", "the answer cannot be kept now, so it cannot be given; try again") from error
+        return body.encode()
+
+    def _known(self, question: Question, caller: Caller) -> Asked:
+        if not caller.tenant.records:
+            raise Refused(404, "patient_id", "no such patient is in the record store")
+        name = question.patient_id or ""
+        whom = self.secrets.patient(caller.tenant.name, name)
+        return Asked(self.known.tables(name), question.as_of or self.now(), name, whom, question.unit)
+
+    def _posted(self, question: Question, caller: Caller) -> Asked:
+        if question.patient is None or question.history is None:
+            raise ValueError("this question posts no history")
+        reference = question.patient.reference
+        name = uuid4().hex if reference is None else self.secrets.patient(caller.tenant.name, reference)
+        tables = {"patients": question.patient.table(), **question.history.tables()}
+        notices = tuple(_unread(question.history.unknown_members()))
+        return Asked(tables, question.as_of or self.now(), name, name, question.unit, notices)
+
+    def may_see(self, caller: Caller, kept: Kept) -> bool:
+        """Whether a caller may see an assessment of its tenant: all, or only those of the patient its token names."""
+        if "assessments.read" in caller.scopes:
+            return True
+        if caller.patient is None:
+            return False
+        return kept.patient_id in {caller.patient, self.secrets.patient(caller.tenant.name, caller.patient)}
+
+
+def actor(caller: Caller, purpose: str, user: str | None = None) -> Actor:
+    """A caller as the audit names it."""
+    return Actor(caller.issuer, caller.subject, caller.tenant.name, purpose, user)
+
+
+def audited(said: Answer, whom: str) -> Object:
+    """An answer as the audit names it."""
+    model = said.model
+    details = {
+        "model": f"{model.name} {model.version}",
+        "features": model.features,
+        "rules": model.rules,
+        "status": said.status,
+        **({} if said.segment is None else {"segment": said.segment.name}),
+    }
+    return Object(whom, said.id, details)
+
+
+def posted_question(release: Release, question: Question, now: datetime, assessment_id: str) -> Answer:
+    """The answer to a posted question that nobody asked, for the document; it is not kept."""
+    if question.patient is None or question.history is None:
+        raise ValueError("this question posts no history")
+    tables = {"patients": question.patient.table(), **question.history.tables()}
+    return answer(release, tables, question.as_of or now, assessment_id).answer
+
+
+def _assessed(release: Release, asked: Asked, explain: Callable[[Unusable], Refused]) -> Given:
+    try:
+        return answer(release, asked.tables, asked.as_of, str(uuid4()), asked.notices)
+    except Unusable as error:
+        raise explain(error) from error
+
+
+def _of_posted(error: Unusable) -> Refused:
+    return Refused(422, error.where if error.where == "as_of" else f"patient.{error.where}", error.what)
+
+
+def _of_stored(error: Unusable) -> Refused:
+    if error.where == "birth_date":
+        return Refused(422, "as_of", "is before the patient was born")
+    if error.where == "as_of":
+        return Refused(422, "as_of", error.what)
+    what = f"the stored row of the patient cannot be used: {error.where} {error.what}"
+    return Refused(422, "patient_id", what)
+
+
+def _unread(members: int) -> list[Notice]:
+    says = "members that are no table which the service reads were ignored"
+    return [Notice(table="history", says=says, rows=members)] if members else []
+
+
+def _events(asked: Asked, given: Given, at: datetime, tenant: str) -> dict[str, list[dict[str, Any]]]:
+    """The record events of an assessment, with the patient whose they are."""
+    said = given.answer
+    [patient] = given.history["patients"].to_pylist()
+    event = {
+        "patient_id": asked.patient_id,
+        "event_id": said.id,
+        "event_time": said.as_of,
+        "recorded_at": at,
+        "source": f"tarve/{tenant}",
+        "model_version": f"{said.model.name} {said.model.version}",
+        "features_version": said.model.features,
+        "rules_version": said.model.rules,
+        "suggested": None if said.segment is None else said.segment.name,
+        "at_least_moderate": _at_least("moderate", said.probabilities),
+        "at_least_heavy": _at_least("heavy", said.probabilities),
+        "members": None if said.prediction_set is None else "+".join(said.prediction_set),
+        "visits": None if said.visits is None else said.visits.total,
+        "minutes": None if said.minutes is None else said.minutes.total,
+        "history_days": said.history.age_days,
+        "unit": asked.unit,
+        "language": patient["language"],
+    }
+    return {"patients": [patient | {"patient_id": asked.patient_id}], "assessments": [event]}
+
+
+def _at_least(segment: str, probabilities: Mapping[str, float] | None) -> float | None:
+    """The probability of a segment or a higher one; None when the table of segments has no such one."""
+    if probabilities is None or segment not in probabilities:
+        return None
+    names = list(probabilities)
+    return min(sum(probabilities[name] for name in names[names.index(segment) :]), 1.0)

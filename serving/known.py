@@ -1,0 +1,54 @@
+"""Histories of known patients: a folder of Parquet files, or a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from records.database import Database, DatabaseError
+from records.history import OrderError
+from records.store import StoreError, read_patient
+from serving.guard import LOG, Refused
+from serving.wire import READ
+
+
+class Known:
+    """The record store of a service, or none."""
+
+    def __init__(self, source: Path | Database | None) -> None:
+        self._source = source
+
+    @property
+    def is_database(self) -> bool:
+        """Whether a single patient is found at once; a folder must be searched."""
+        return isinstance(self._source, Database)
+
+    def tables(self, patient_id: str) -> dict[str, pa.Table]:
+        """The tables of a known patient that the features read.
+
+        Raises:
+            Refused: no such patient is there, or the store cannot be read.
+        """
+        if self._source is None:
+            raise Refused(503, "patient_id", "this service has no record store; post the history instead")
+        if "\0" in patient_id:  # no name holds it, and not every database can be asked
+            raise Refused(404, "patient_id", "no such patient is in the record store")
+        try:
+            if isinstance(self._source, Database):
+                history = self._source.read_patient(patient_id, READ)
+            else:
+                history = read_patient(self._source, patient_id)
+        except (StoreError, OrderError, DatabaseError) as error:
+            # These sentences are our own: they name a file, never a patient.
+            LOG.error("the record store cannot be read: %s", error)
+            what = "the record store cannot be read now; post the history instead"
+            raise Refused(503, "patient_id", what) from error
+        if history is None:
+            raise Refused(404, "patient_id", "no such patient is in the record store")
+        return {name: history[name] for name in ("patients", *READ)}
+
+    def close(self) -> None:
+        """Close all connections."""
+        if isinstance(self._source, Database):
+            self._source.close()

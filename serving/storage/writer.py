@@ -1,0 +1,172 @@
+"""The one thread of a worker that writes: what several requests keep goes into one transaction.
+
+A request is answered only once its own rows are committed, so nothing that a caller has seen is lost when the worker
+dies. Under load one commit serves many requests; alone, a request waits for its own commit only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError
+
+from records.database import Database, DatabaseError, add
+from serving.storage.chain import Chain
+from serving.storage.tables import SPENT
+from serving.storage.vault import Vault
+
+LOG = logging.getLogger("tarve.serving")
+MOST_AT_ONCE = 256
+SECONDS_BETWEEN_CLEANINGS = 60
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Write:
+    """What one request keeps, in one transaction or not at all.
+
+    Attributes:
+        events: rows of the record schema by table, patients first.
+        rows: rows of the service's own tables.
+        sealed: what goes into the vault, before all else.
+        lines: lines of the audit.
+        spends: a token that may be used only once, and until when that must be remembered.
+    """
+
+    events: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    rows: Mapping[Table, Sequence[Row]] = field(default_factory=dict)
+    sealed: Sequence[dict[str, Any]] = ()
+    lines: Sequence[str] = ()
+    spends: tuple[str, datetime] | None = None
+
+
+Waiting = tuple[Write, "Future[bool]"]
+
+
+class Writer:
+    """Writes for all requests of a worker, in a thread of its own."""
+
+    def __init__(self, database: Database, vault: Vault, chain: Chain) -> None:
+        self._database, self._vault, self._chain = database, vault, chain
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._cleaned = datetime.min.replace(tzinfo=UTC)
+        self._thread = Thread(target=self._run, name="tarve-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, write: Write) -> bool:
+        """Keep something; True once it is committed, False when its token was spent before (the rest is kept).
+
+        Raises:
+            DatabaseError: nothing of it was kept.
+        """
+        return await asyncio.wrap_future(self.put(write))
+
+    def put(self, write: Write) -> Future[bool]:
+        """The same for a caller without an event loop."""
+        future: Future[bool] = Future()
+        self._queue.put((write, future))
+        return future
+
+    def close(self) -> None:
+        """Write what is waiting, and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            waiting = [self._queue.get()]
+            try:
+                while len(waiting) < MOST_AT_ONCE:
+                    waiting.append(self._queue.get_nowait())
+            except Empty:
+                pass
+            ended = None in waiting
+            self._settle([one for one in waiting if one is not None and one[1].set_running_or_notify_cancel()])
+
+    def _settle(self, batch: list[Waiting]) -> None:
+        """Write a batch and tell its requests; when a row of one cannot be held, each is written alone."""
+        if not batch:
+            return
+        try:
+            unspent = self._write([write for write, _ in batch])
+        except DatabaseError as error:
+            if len(batch) > 1 and isinstance(error.__context__, IntegrityError | DataError):
+                for one in batch:
+                    self._settle([one])
+                return
+            LOG.error("nothing could be kept: %s", error)  # noqa: TRY400 - a trace may quote rows
+            _fail(batch, error)
+        except Exception as error:  # noqa: BLE001 - a thread that died would leave every later request waiting
+            LOG.error("nothing could be kept: %s", type(error).__name__)  # noqa: TRY400
+            _fail(batch, DatabaseError("the writer failed; nothing was written"))
+        else:
+            for (_, future), fresh in zip(batch, unspent, strict=True):
+                future.set_result(fresh)
+
+    def _write(self, writes: list[Write]) -> list[bool]:
+        sealed = [row for write in writes for row in write.sealed]
+        if sealed:
+            self._vault.add(sealed)
+        lines = [line for write in writes for line in write.lines]
+        with self._database.transaction() as connection:
+            unspent = self._spend(connection, [write.spends for write in writes])
+            add(connection, _merged(write.events for write in writes))
+            for table, rows in _merged(write.rows for write in writes).items():
+                connection.execute(table.insert(), rows)
+            head = self._chain.add(connection, lines) if lines else None
+        if head is not None:
+            self._chain.anchor(head)
+        return unspent
+
+    def _spend(self, connection: Connection, tokens: list[tuple[str, datetime] | None]) -> list[bool]:
+        """Whether each token was not spent before; the first of two equal ones was not."""
+        # In order, so that of two workers neither waits for what the other is about to write.
+        rows = [{"token": token, "until": until} for token, until in sorted(filter(None, tokens))]
+        if not rows:
+            return [True] * len(tokens)
+        self._forget(connection)
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(SPENT).on_conflict_do_nothing().returning(SPENT.c.token)
+        fresh = set(connection.scalars(statement, rows))
+        return [one is None or _take(fresh, one[0]) for one in tokens]
+
+    def _forget(self, connection: Connection) -> None:
+        """Remove tokens that have ended, and would be refused for that."""
+        now = datetime.now(UTC)
+        if (now - self._cleaned).total_seconds() > SECONDS_BETWEEN_CLEANINGS:
+            connection.execute(delete(SPENT).where(SPENT.c.until < now))
+            self._cleaned = now
+
+
+def _take(tokens: set[str], token: str) -> bool:
+    if token in tokens:
+        tokens.remove(token)
+        return True
+    return False
+
+
+def _fail(batch: list[Waiting], error: DatabaseError) -> None:
+    for _, future in batch:
+        future.set_exception(error)
+
+
+def _merged(several: Any) -> dict[Any, list[Row]]:
+    """The rows of several writes by table, in the order in which tables are first named."""
+    merged: dict[Any, list[Row]] = defaultdict(list)
+    for one in several:
+        for table, rows in one.items():
+            if rows:
+                merged[table].extend(rows)
+    return merged

@@ -1,0 +1,247 @@
+"""Who is known here: the tenants, and the issuers whose tokens hold for them.
+
+The operator's access file (`TARVE_ACCESS`, TOML) lists them; a token of anybody else is refused:
+
+    [[tenant]]
+    name = "helsinki"
+    language = "fi"                                      # of cards, when the caller does not say
+    records = true                                       # may ask about the patients of the record store
+    fhir_servers = ["https://fhir.example.fi/r4"]        # may be asked for what a call lacks
+    origins = ["https://booking.example.fi"]             # pages that may call from a browser
+
+    [[tenant.issuer]]
+    issuer = "https://booking.example.fi"
+    keys = "booking.jwks.json"                           # a file beside this one, or keys_url = "https://..."
+    scopes = ["cds", "assess", "assessments.read", "decide"]
+
+Without the file the service knows one tenant, `demo`, and one issuer, whose key it makes at the first start.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from serving.access import SCOPES
+from serving.words import LANGUAGES, Language
+
+DEMO_ISSUER = "urn:tarve:demo"
+DEMO_TENANT = "demo"
+MOST_KEY_BYTES = 100_000
+KEY_SECONDS = 3_600
+"""How long fetched keys are used before they are fetched again."""
+RETRY_SECONDS = 30
+"""How long a failed fetch, or a key that is not there, keeps the next fetch waiting."""
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+class AccessError(ValueError):
+    """The access file cannot be used; the message names the place."""
+
+
+class Keys(Protocol):
+    """The public keys of an issuer."""
+
+    def of(self, kid: str | None) -> KeySet | None:
+        """The keys, fetched anew when there is no such one among them; None when there are none."""
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An organisation whose patients, assessments and cards nobody else sees.
+
+    Attributes:
+        name: short name; a part of pseudonyms, so it never changes.
+        language: of cards, when the caller names none.
+        records: whether the record store holds this tenant's patients.
+        fhir_servers: base URLs of FHIR servers that may be asked for what a call lacks.
+        origins: origins of pages that may call from a browser.
+        smart_launch: URL of the clinician's page, which cards link to; None for no link.
+    """
+
+    name: str
+    language: Language = "fi"
+    records: bool = False
+    fhir_servers: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    smart_launch: str | None = None
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Somebody whose signed tokens hold: for one tenant, and for no more than these scopes."""
+
+    name: str
+    tenant: Tenant
+    scopes: frozenset[str]
+    keys: Keys
+
+
+@dataclass(frozen=True)
+class FixedKeys:
+    """Keys that are known from the start."""
+
+    keys: KeySet
+
+    def of(self, kid: str | None) -> KeySet | None:
+        """The keys."""
+        del kid
+        return self.keys
+
+
+@dataclass
+class FetchedKeys:
+    """Keys at a URL that the operator listed, fetched when needed; the last good ones serve while it is away.
+
+    Attributes:
+        url: the listed URL; no token ever names another.
+        fetch: gets the JSON of a URL.
+        clock: seconds that only grow.
+    """
+
+    url: str
+    fetch: Callable[[str], Any]
+    clock: Callable[[], float] = time.monotonic
+    _keys: KeySet | None = None
+    _fetched: float = field(default=float("-inf"))
+
+    def of(self, kid: str | None) -> KeySet | None:
+        """The keys; fetched anew when they are old, or hold no such one."""
+        age = self.clock() - self._fetched
+        known = self._keys is not None and (kid is None or any(key.kid == kid for key in self._keys))
+        if age > (KEY_SECONDS if known else RETRY_SECONDS):
+            self._fetched = self.clock()
+            # When it fails the last good keys serve on; without any the token is refused.
+            with suppress(httpx.HTTPError, JoseError, ValueError, KeyError, TypeError):
+                self._keys = KeySet.import_key_set(self.fetch(self.url))
+        return self._keys
+
+
+@dataclass(frozen=True)
+class Directory:
+    """All tenants and issuers of a service."""
+
+    tenants: Mapping[str, Tenant]
+    issuers: Mapping[str, Issuer]
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins of pages of all tenants."""
+        return sorted({origin for tenant in self.tenants.values() for origin in tenant.origins})
+
+
+def demo_directory(key: ECKey, **more: Any) -> Directory:
+    """The directory of the demo: one tenant, one issuer who may grant everything."""
+    tenant = Tenant(DEMO_TENANT, records=True, **more)
+    public = KeySet([ECKey.import_key(key.as_dict(private=False))])
+    issuer = Issuer(DEMO_ISSUER, tenant, frozenset(SCOPES), FixedKeys(public))
+    return Directory({tenant.name: tenant}, {issuer.name: issuer})
+
+
+def read_access(file: Path, fetch: Callable[[str], Any] | None = None) -> Directory:
+    """Read an access file.
+
+    Args:
+        file: the TOML file.
+        fetch: gets the JSON of a listed URL of keys; over the network by default.
+
+    Raises:
+        AccessError: it cannot be read, a member is missing or wrong, or a name stands twice.
+    """
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8"))
+        return _directory(said["tenant"], file.parent, fetch or fetch_json)
+    except OSError as error:
+        raise AccessError(f"{file} cannot be read: {error.strerror}") from error
+    except KeyError as error:
+        raise AccessError(f"{file.name}: {error.args[0]} is missing") from error
+    except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+        raise AccessError(f"{file.name}: {error}") from error
+
+
+def fetch_json(url: str) -> Any:
+    """The JSON at a URL, small and soon, without following anybody elsewhere.
+
+    Raises:
+        httpx.HTTPError: nothing answers in time, or not with success.
+        ValueError: what answers is too large, or no JSON.
+    """
+    with httpx.Client(timeout=3.0, follow_redirects=False) as client, client.stream("GET", url) as answer:
+        answer.raise_for_status()
+        content = b""
+        for part in answer.iter_bytes():
+            content += part
+            if len(content) > MOST_KEY_BYTES:
+                raise ValueError("the keys are too large")
+    return json.loads(content)
+
+
+def _directory(entries: list[Any], folder: Path, fetch: Callable[[str], Any]) -> Directory:
+    tenants: dict[str, Tenant] = {}
+    issuers: dict[str, Issuer] = {}
+    for entry in entries:
+        tenant = _tenant(entry)
+        _once(tenants, tenant.name, tenant)
+        for said in entry.get("issuer", ()):
+            issuer = Issuer(said["issuer"], tenant, _scopes(said), _keys(said, folder, fetch))
+            _once(issuers, issuer.name, issuer)
+    return Directory(tenants, issuers)
+
+
+def _tenant(entry: Any) -> Tenant:
+    if entry.get("language", "fi") not in LANGUAGES:
+        raise ValueError(f"tenant {entry['name']}: language is one of {', '.join(LANGUAGES)}")
+    urls = [*entry.get("fhir_servers", ()), *filter(None, [entry.get("smart_launch")])]
+    for url in urls:
+        _require_safe(url)
+    return Tenant(
+        name=entry["name"],
+        language=entry.get("language", "fi"),
+        records=bool(entry.get("records", False)),
+        fhir_servers=tuple(url.rstrip("/") for url in entry.get("fhir_servers", ())),
+        origins=tuple(entry.get("origins", ())),
+        smart_launch=entry.get("smart_launch"),
+    )
+
+
+def _scopes(said: Any) -> frozenset[str]:
+    unknown = sorted(set(said["scopes"]) - set(SCOPES))
+    if unknown:
+        raise ValueError(f"issuer {said['issuer']}: there is no scope {', '.join(unknown)}")
+    return frozenset(said["scopes"])
+
+
+def _keys(said: Any, folder: Path, fetch: Callable[[str], Any]) -> Keys:
+    if ("keys" in said) == ("keys_url" in said):
+        raise ValueError(f"issuer {said['issuer']}: give either keys or keys_url")
+    if "keys_url" in said:
+        _require_safe(said["keys_url"])
+        return FetchedKeys(said["keys_url"], fetch)
+    try:
+        return FixedKeys(KeySet.import_key_set(json.loads((folder / said["keys"]).read_text(encoding="utf-8"))))
+    except (OSError, JoseError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"issuer {said['issuer']}: {said['keys']} holds no set of keys") from error
+
+
+def _require_safe(url: str) -> None:
+    """Refuse a URL over which others could listen."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
+        raise ValueError(f"{url} must be https (http is for this machine alone)")
+
+
+def _once(known: dict[str, Any], name: str, one: object) -> None:
+    if name in known:
+        raise ValueError(f"{name} stands twice")
+    known[name] = one
