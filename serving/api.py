@@ -56,6 +56,7 @@ def create_app(release: Release, house: House, now: Callable[[], datetime]) -> F
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         telemetry=TELEMETRY,
     )
     metrics = Metrics(release)

@@ -140,7 +140,7 @@ def _read_route(app: FastAPI, desk: Desk, public_url: str) -> None:
         headers = NO_STORE | {"Vary": "Accept, Accept-Language"}
         if not _wants_fhir(request.headers.get("accept", "")):
             body = orjson.loads(kept.answer) | {"made_at": kept.made_at, "decisions": _decisions(desk, kept)}
-            return Response(orjson.dumps(body), media_type="application/json", headers=headers)
+            return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), media_type="application/json", headers=headers)
         language = language_of(request.headers.get("accept-language", ""), caller.tenant.language)
         resource = risk_assessment(kept, said, public_url, desk.release.segments.horizon_days, language)
         return Response(orjson.dumps(resource), media_type=MEDIA_TYPE, headers=headers | {"Content-Language": language})

@@ -107,3 +107,9 @@ class Asker:
 def asker(release: Release, house: House) -> Asker:
     """An application of a house, asked by somebody who may everything."""
     return Asker(create_app(release, house, lambda: NOW), authority(house))
+
+
+def kept_bytes(house: House) -> bytes:
+    """Everything that a house has written into files, its keys among it."""
+    folder = house.settings.keys.parent
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())

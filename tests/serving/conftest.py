@@ -23,6 +23,7 @@ from serving.house import House
 from serving.known import Known
 from serving.release import RELEASE_FILE, Release
 from serving.settings import Settings
+from tests.records.database.conftest import postgres, postgres_url  # noqa: F401 - fixtures for tests of storage
 from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, posted
 
 

@@ -1,0 +1,138 @@
+"""Who may do what: every route of the application against every role, and refusals that say nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from serving import access, api
+from serving.access import ROLES, ROUTES, SCOPES
+from serving.api import create_app, routes
+from serving.door import rule_of
+from serving.house import House
+from serving.keys import demo_key
+from serving.release import Release
+from serving.tenants import DEMO_ISSUER, demo_directory
+from serving.tokens import signed
+from tests.serving.asker import NOW, URL, Asker, asker, bearer, posted
+
+MATRIX = """
+                                                  none booking-system clinician data-scientist operator officer provider
+GET  /                                            yes  yes            yes       yes            yes      yes     yes
+GET  /docs                                        yes  yes            yes       yes            yes      yes     yes
+GET  /openapi.json                                yes  yes            yes       yes            yes      yes     yes
+GET  /metrics                                     401  403            403       yes            yes      403     403
+GET  /v1/model                                    401  yes            yes       yes            yes      yes     403
+POST /v1/assess                                   401  yes            403       403            403      403     403
+POST /v1/assess/batch                             401  yes            403       yes            403      403     403
+GET  /v1/assessments/{assessment_id}              401  yes            yes       403            403      403     403
+POST /v1/assessments/{assessment_id}/decision     401  yes            yes       403            403      403     403
+"""
+"""What each role may. A CDS Hooks route is not among them: no role's token opens it, only one made out to the call."""
+
+
+def rows() -> dict[tuple[str, str], dict[str, str]]:
+    head, *lines = MATRIX.strip().splitlines()
+    return {
+        (method, path): dict(zip(head.split(), verdicts, strict=True))
+        for method, path, *verdicts in map(str.split, lines)
+    }
+
+
+def test_every_route_of_the_application_has_its_rule_and_its_row(api: Asker) -> None:
+    assert routes(api.app) == set(ROUTES)
+    assert set(rows()) == {route for route, rule in ROUTES.items() if rule.credential != "cds"}
+    assert set(ROLES) | {"none"} == set(next(iter(rows().values())))
+
+
+def test_every_scope_is_used_and_known() -> None:
+    used = {scope for rule in ROUTES.values() for scope in rule.scopes}
+    assert used == set(SCOPES)
+    assert all(scopes <= set(SCOPES) for scopes in ROLES.values())
+
+
+def test_a_route_without_a_rule_keeps_the_service_from_starting(
+    release: Release, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = {route: rule for route, rule in ROUTES.items() if route != ("POST", "/v1/assess")}
+    monkeypatch.setattr(api_module(), "ROUTES", without)
+    with pytest.raises((RuntimeError, KeyError), match="v1/assess"):
+        create_app(release, house, lambda: NOW)
+
+
+def api_module() -> Any:
+    return api
+
+
+@pytest.mark.parametrize(("method", "path"), rows())
+@pytest.mark.parametrize("role", [*ROLES, "none"])
+def test_every_route_by_every_role(api: Asker, house: House, method: str, path: str, role: str) -> None:
+    caller = api.of({} if role == "none" else bearer(house, role, patient="77"))
+    question = posted()
+    question["patient"]["reference"] = "77"
+    name = api.answer(question)["id"]
+    bodies = {"/v1/assess": question, "/v1/assess/batch": {"items": [question]}}
+    body = bodies.get(path, {"outcome": "accepted"})
+    address = path.replace("{assessment_id}", name)
+    given = caller.request(method, address, **({} if method == "GET" else {"json": body}))
+    verdict = rows()[method, path][role]
+    if verdict == "yes":
+        assert given.status_code in {200, 201}, given.text
+    else:
+        assert given.status_code == int(verdict)
+        assert given.content == b""
+        assert ("www-authenticate" in given.headers) == (verdict == "401")
+
+
+def test_a_refusal_comes_before_the_body_is_looked_at(api: Asker) -> None:
+    stranger = api.of({})
+    for content in (b"{", b"x" * 6_000_000):
+        given = stranger.request("POST", "/v1/assess", content=content, headers={"Content-Type": "application/json"})
+        assert (given.status_code, given.content) == (401, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/v1/assess", 405), ("GET", "/v1/assess/", 404)]
+)
+def test_what_is_not_there_is_not_there_for_strangers_either(api: Asker, method: str, path: str, status: int) -> None:
+    assert api.of({}).request(method, path, follow_redirects=False).status_code == status
+
+
+def test_head_is_ruled_as_get() -> None:
+    assert rule_of("HEAD", "/metrics") == ("/metrics", ROUTES["GET", "/metrics"])
+    assert rule_of("GET", "/v1/assessments/x/y") is None
+
+
+def other_tenant(release: Release, house: House) -> Asker:
+    """The same service, where the issuer `other` vouches for a tenant of its own."""
+    directory = demo_directory(demo_key(house.settings.keys))
+    issuer = directory.issuers[DEMO_ISSUER]
+    other = replace(issuer, name="other", tenant=replace(issuer.tenant, name="other"))
+    directory = replace(directory, issuers={**directory.issuers, "other": other})
+    claims = {"sub": "x", "scope": " ".join(SCOPES)}
+    token = signed(demo_key(house.settings.keys), "other", URL, NOW, claims=claims)
+    return asker(release, replace(house, directory=directory)).of({"Authorization": f"Bearer {token}"})
+
+
+def test_an_assessment_of_another_tenant_does_not_exist(api: Asker, release: Release, house: House) -> None:
+    name = api.answer(posted())["id"]
+    other = other_tenant(release, house)
+    assert other.get(f"/v1/assessments/{name}").status_code == 404
+    assert other.post(f"/v1/assessments/{name}/decision", {"outcome": "accepted"}).status_code == 404
+    theirs = other.answer(posted())["id"]
+    assert other.get(f"/v1/assessments/{theirs}").status_code == 200
+    assert api.get(f"/v1/assessments/{theirs}").status_code == 404
+
+
+def test_an_issuer_grants_no_more_than_it_may(release: Release, house: House) -> None:
+    directory = demo_directory(demo_key(house.settings.keys))
+    issuer = replace(directory.issuers[DEMO_ISSUER], scopes=frozenset({"metrics.read"}))
+    limited = asker(release, replace(house, directory=replace(directory, issuers={DEMO_ISSUER: issuer})))
+    assert limited.get("/metrics").status_code == 200
+    assert limited.ask(posted()).status_code == 403
+
+
+def test_the_words_of_the_table_are_sentences() -> None:
+    assert all(what and what[0].islower() for what in access.SCOPES.values())

@@ -1,0 +1,290 @@
+"""What is kept: tables made by steps, a thread that writes for many, and a vault that only its key opens."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import MetaData, func, select, text
+
+from records.clock import instant
+from records.database import Database, DatabaseError, add, rows_of
+from records.database.connection import engine
+from records.history import raw_table
+from serving import keys, snapshots
+from serving.desk import Asked
+from serving.house import House
+from serving.keys import NAMES, KeyFolderError, Secrets, demo_key
+from serving.release import Release
+from serving.settings import Settings
+from serving.storage.tables import AUDIT, KEPT, SEALED, SPENT
+from serving.storage.vault import Vault
+from serving.storage.versions import KEPT_STEPS, VAULT_STEPS, Steps, prepare
+from serving.storage.writer import Write
+from serving.wire import Notice
+from tests.records.database.histories import histories
+from tests.rows import patient
+from tests.serving.asker import KNOWN, NOW, asker, posted
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{tmp_path / 'x.db'}"
+
+
+@pytest.mark.parametrize(("steps", "declared"), [(KEPT_STEPS, KEPT), (VAULT_STEPS, SEALED)])
+def test_the_steps_make_the_tables_that_are_declared(url: str, steps: Steps, declared: MetaData) -> None:
+    opened = engine(url)
+    prepare(opened, steps)
+    prepare(opened, steps)
+    ours = {"include_object": lambda _, name, kind, *__: kind != "table" or name != steps.counter, "compare_type": True}
+    with opened.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts=ours), declared) == []
+    opened.dispose()
+
+
+def test_many_workers_may_take_the_steps_at_once(url: str) -> None:
+    opened = engine(url)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: prepare(opened, KEPT_STEPS), range(4)))
+    opened.dispose()
+
+
+def test_a_database_with_more_steps_is_refused(url: str) -> None:
+    opened = engine(url)
+    prepare(opened, KEPT_STEPS)
+    with opened.begin() as connection:
+        connection.execute(text("UPDATE kept_version SET steps = 9"))
+    with pytest.raises(DatabaseError, match="kept_version says 9, this code knows 1; use the newer Tarve"):
+        prepare(opened, KEPT_STEPS)
+    opened.dispose()
+
+
+def test_a_vault_opens_only_with_its_key_and_under_the_same_name(url: str) -> None:
+    vault = Vault.open(url, KEY)
+    vault.add([vault.sealed("a", b"secret", NOW), vault.sealed("b", b"other", NOW)])
+    assert (vault.content("a"), vault.content("nothing")) == (b"secret", None)
+    other = Vault.open(url, KEY[::-1])
+    with pytest.raises(DatabaseError, match="was changed, or sealed by another key"):
+        other.content("a")
+    other.close()
+    reached = engine(url)
+    with reached.begin() as connection:
+        connection.execute(text("UPDATE vault SET sealed = (SELECT sealed FROM vault WHERE name = 'b')"))
+    reached.dispose()
+    with pytest.raises(DatabaseError, match="was changed"):
+        vault.content("a")
+    vault.close()
+
+
+def test_a_vault_in_a_file_is_read_by_its_owner_only(tmp_path: Path) -> None:
+    Vault.open(f"sqlite:///{tmp_path / 'deep' / 'vault.db'}", KEY).close()
+    assert (tmp_path / "deep" / "vault.db").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseError, match="cannot be created"):
+        Vault.open(f"sqlite:///{tmp_path / 'file' / 'vault.db'}", KEY)
+
+
+def test_a_token_is_spent_once_in_one_write_and_over_many(own_house: House) -> None:
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    barrier = threading.Barrier(8)
+
+    def spend(_: int) -> bool:
+        barrier.wait()
+        return own_house.ledger.writer.put(Write(spends=("t", until))).result()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(spend, range(8))) == [False] * 7 + [True]
+
+
+def test_tokens_that_ended_are_forgotten(own_house: House) -> None:
+    writer = own_house.ledger.writer
+    assert writer.put(Write(spends=("old", datetime(2000, 1, 1, tzinfo=UTC)))).result()
+    writer._cleaned = datetime.min.replace(tzinfo=UTC)
+    assert writer.put(Write(spends=("new", datetime(2100, 1, 1, tzinfo=UTC)))).result()
+    with own_house.ledger.database.snapshot() as connection:
+        assert list(connection.scalars(select(SPENT.c.token))) == ["new"]
+
+
+def test_what_one_request_cannot_keep_does_not_cost_the_others(own_house: House) -> None:
+    """The writer's thread is held up, so that all of these come together into one transaction."""
+    ledger, event = own_house.ledger, {"patient_id": "nobody", "event_id": "1"}
+    with ledger.database.transaction():
+        waiting = ledger.writer.put(Write(lines=["held up"]))
+        good = [ledger.writer.put(Write(lines=[str(number)])) for number in range(5)]
+        bad = ledger.writer.put(Write(events={"assessments": [event]}, lines=["bad"]))
+        gone = ledger.writer.put(Write(lines=["gone"]))
+        gone.cancel()
+    assert waiting.result()
+    assert all(one.result() for one in good)
+    with pytest.raises(DatabaseError, match="nothing was written"):
+        bad.result()
+    with ledger.database.snapshot() as connection:
+        assert connection.scalar(select(func.count()).select_from(AUDIT)) == 6
+
+
+def test_a_fault_of_ours_fails_the_request_and_not_the_thread(
+    own_house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DatabaseError, match="the writer failed"):
+        own_house.ledger.writer.put(Write(rows={AUDIT: [object()]})).result()  # type: ignore[list-item]
+    assert "nothing could be kept: " in caplog.text
+    assert own_house.ledger.writer.put(Write(lines=["x"])).result()
+
+
+def test_closing_keeps_what_is_waiting(records: Path, tmp_path: Path) -> None:
+    house = House.open(Settings.under(tmp_path / "house", records))
+    waiting = [house.ledger.writer.put(Write(lines=[str(number)])) for number in range(50)]
+    house.close()
+    assert all(one.result(0) for one in waiting)
+
+
+def test_an_answer_that_cannot_be_kept_is_not_given(release: Release, own_house: House) -> None:
+    api = asker(release, own_house)
+    reached = engine(own_house.settings.database)
+    with reached.begin() as connection:
+        connection.execute(text("ALTER TABLE audit_head RENAME TO away"))
+    refused = api.faults(posted(), 503)
+    assert refused == [{"where": "", "what": "the answer cannot be kept now, so it cannot be given; try again"}]
+    [item] = api.post("/v1/assess/batch", {"items": [posted()]}).json()["items"]
+    assert item["errors"][0]["where"] == "items[0]"
+    with reached.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO audit_head"))
+    name = api.answer(posted())["id"]
+    with reached.begin() as connection:
+        connection.execute(text("ALTER TABLE decisions RENAME TO away"))
+    assert api.post(f"/v1/assessments/{name}/decision", {"outcome": "accepted"}).status_code == 503
+    assert api.get(f"/v1/assessments/{name}").status_code == 503
+    reached.dispose()
+
+
+def test_known_patients_may_be_in_a_database(release: Release, records: Path, tmp_path: Path) -> None:
+    from records import store
+
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    with Database.open(url) as database:
+        database.write(store.read(records))
+    house = House.open(Settings.under(tmp_path / "house", url, "http://test"))
+    api = asker(release, house)
+    assert house.known.is_database
+    assert api.told({"patient_id": KNOWN}) == api.told(posted() | {"as_of": NOW.isoformat()})
+    assert api.faults({"patient_id": "nobody"}, 404)
+    assert api.faults({"patient_id": "a\0b"}, 404)
+    house.close()
+
+
+def test_the_record_database_may_be_the_service_s_own(release: Release, records: Path, tmp_path: Path) -> None:
+    from records import store
+
+    settings = Settings.under(tmp_path / "house", f"sqlite:///{tmp_path / 'house' / 'tarve.db'}", "http://test")
+    with Database.open(settings.database) as database:
+        database.write(store.read(records))
+    house = House.open(settings)
+    api = asker(release, house)
+    first = api.told({"patient_id": KNOWN})
+    assert api.told({"patient_id": KNOWN}) == first
+    house.close()
+
+
+def test_rows_are_added_within_a_transaction_of_the_caller(tmp_path: Path) -> None:
+    with Database.open(f"sqlite:///{tmp_path / 'x.db'}") as database:
+        with database.transaction() as connection:
+            add(connection, {"patients": [patient("b"), patient("a"), patient("a")], "decisions": []})
+        with database.transaction() as connection:
+            add(connection, {"patients": [patient("a", sex="male")]})
+        with database.snapshot() as connection:
+            assert [row["sex"] for row in rows_of(connection, "patients", "a")] == ["female"]
+            assert rows_of(connection, "decisions", "a") == []
+
+
+@settings(max_examples=30)
+@given(
+    history=histories(), notices=st.lists(st.builds(Notice, table=st.text(), says=st.text(), rows=st.integers(0, 9)))
+)
+def test_a_snapshot_gives_the_inputs_again_to_the_last_bit(history: Any, notices: list[Notice]) -> None:
+    asked = Asked(history.tables, instant("2026-11-22T10:00:00.000001"), "p", "w", notices=tuple(notices))
+    again = snapshots.unpack(snapshots.pack(asked))
+    assert (again.as_of, again.notices) == (asked.as_of, asked.notices)
+    for name, rows in history.tables.items():
+        assert again.tables.get(name, raw_table(name, [])).to_pylist() == rows.to_pylist()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+def test_keys_are_made_once_and_read_by_their_owner_only(folder: Path) -> None:
+    first, second = Secrets.open(folder), Secrets.open(folder)
+    assert first == second
+    assert len({first.audit, first.patients, first.vault}) == 3
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert demo_key(folder).as_dict(private=True) == demo_key(folder).as_dict(private=True)
+    assert sorted(file.name for file in folder.parent.iterdir()) == ["keys"]
+
+
+def test_workers_that_start_together_use_the_same_keys(folder: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: (Secrets.open(folder), demo_key(folder).kid), range(8)))
+    assert len(set(found)) == 1
+
+
+def test_a_lost_or_broken_key_is_said_and_not_replaced(folder: Path) -> None:
+    Secrets.open(folder)
+    (folder / f"{NAMES[0]}.key").unlink()
+    with pytest.raises(KeyFolderError, match=r"patients.key is missing; put it back"):
+        Secrets.open(folder)
+    for content in ("zz", "00"):
+        (folder / f"{NAMES[0]}.key").write_text(content)
+        with pytest.raises(KeyFolderError, match="does not hold 32 bytes"):
+            Secrets.open(folder)
+
+
+def test_a_broken_key_of_the_demo_is_said(folder: Path) -> None:
+    demo_key(folder)
+    (folder / keys.DEMO).write_text("{")
+    with pytest.raises(KeyFolderError, match="holds no key of an issuer"):
+        demo_key(folder)
+    (folder / keys.DEMO).unlink()
+    (folder / keys.DEMO).mkdir()
+    with pytest.raises(KeyFolderError, match="cannot be read"):
+        demo_key(folder)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(KeyFolderError, match="cannot be read"):
+        Secrets.open(tmp_path / "file" / "keys")
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    named = {"TARVE_PUBLIC_URL": "https://tarve.example.fi/", "TARVE_RECORDS": "postgresql://x/y",
+             "TARVE_DATABASE": "sqlite:///a.db", "TARVE_ACCESS": "access.toml"}  # fmt: skip
+    found = Settings.read(named)
+    assert (found.public_url, found.records, found.access) == (
+        "https://tarve.example.fi", "postgresql://x/y", Path("access.toml"),
+    )  # fmt: skip
+    assert Settings.read({"TARVE_RECORDS": str(tmp_path)}).records == tmp_path
+    absent = Settings.read({"TARVE_RECORDS": str(tmp_path / "none"), "TARVE_ACCESS": ""})
+    assert (absent.records, absent.access, absent.database) == (None, None, "sqlite:///var/tarve.db")
+
+
+def test_an_access_file_takes_the_place_of_the_demo(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from serving.tenants import AccessError
+
+    with pytest.raises(AccessError, match="cannot be read"):
+        House.open(replace(Settings.under(tmp_path), access=tmp_path / "access.toml"))
+    assert not (tmp_path / "keys" / keys.DEMO).exists()
