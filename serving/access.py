@@ -74,5 +74,8 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/assess/batch"): _bearer("batch", purpose="HOPERAT"),
     ("GET", "/v1/assessments/{assessment_id}"): _bearer(*READING, purpose="TREAT"),
     ("POST", "/v1/assessments/{assessment_id}/decision"): _bearer("decide", purpose="TREAT"),
+    ("GET", "/cds-services"): _open(),
+    ("POST", "/cds-services/{service_id}"): _cds(),
+    ("POST", "/cds-services/{service_id}/feedback"): _cds(),
 }
 """(method, path) -> what it asks of its caller. HEAD is as GET."""

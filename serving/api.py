@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -19,6 +20,9 @@ from records.clock import instant
 from serving import assessments, docs_page, examples
 from serving.access import ROUTES
 from serving.answers import card
+from serving.cds import routes as cds
+from serving.cds.fetch import FhirServer
+from serving.cds.prefetch import Connect
 from serving.desk import Desk, posted_question
 from serving.door import Door
 from serving.faults import named, refusals
@@ -38,13 +42,14 @@ ABOUT = (
 )
 
 
-def create_app(release: Release, house: House, now: Callable[[], datetime]) -> FastAPI:
+def create_app(release: Release, house: House, now: Callable[[], datetime], connect: Connect = FhirServer) -> FastAPI:
     """The API of one release.
 
     Args:
         release: what answers.
         house: everything else that it holds.
         now: the present, aware.
+        connect: reaches FHIR servers.
 
     Raises:
         RuntimeError: a route has no row in the table of access, or a row no route.
@@ -63,12 +68,22 @@ def create_app(release: Release, house: House, now: Callable[[], datetime]) -> F
     desk = Desk(release, house.known, house.ledger, house.secrets, now)
     _handlers(app)
     assessments.add_routes(app, desk, house.settings.public_url, metrics)
+    cds.add_routes(app, desk, house.settings.public_url, metrics, connect)
     _other_routes(app, release, metrics, now)
     _pages(app, _document(app, release))
     _require_rules(app)
     app.add_middleware(SizeLimit, most_bytes=MOST_BYTES)
     app.add_middleware(Door, tokens=Tokens(house.directory, house.settings.public_url, now, house.ledger.spend))
     app.add_middleware(Watch, metrics=metrics)
+    if house.directory.origins:
+        # Outermost: a browser asks beforehand without a token, and must be answered.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=house.directory.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Content-Language"],
+        )
     metrics.know(route.path for route in app.routes if hasattr(route, "path"))
     return app
 

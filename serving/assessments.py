@@ -173,7 +173,7 @@ def _decision_route(app: FastAPI, desk: Desk) -> None:
         choice = _choice(desk, kept, chosen, idempotency_key)
         at = desk.now()
         details = {"decision": choice.id, "outcome": choice.outcome, "segment": choice.decided}
-        thing = Object(_whom(desk, kept), kept.id, details)
+        thing = Object(desk.whom(kept.patient_id, kept.tenant), kept.id, details)
         line = audit.line("decide", actor(caller, purpose), thing, at, desk.secrets)
         made, is_new = _decided(desk, kept, choice, at, line)
         body = DecisionOut(**_shown(made), holds=_holds(desk, kept, made)).model_dump_json()
@@ -224,7 +224,7 @@ def _kept(desk: Desk, assessment_id: str, caller: Caller, purpose: str) -> Kept:
         Refused: there is none for this caller, or the databases are away.
     """
     kept = _visible(desk, assessment_id, caller)
-    thing = Object(_whom(desk, kept), kept.id)
+    thing = Object(desk.whom(kept.patient_id, kept.tenant), kept.id)
     line = audit.line("read", actor(caller, purpose), thing, desk.now(), desk.secrets)
     _reached(lambda: desk.ledger.writer.put(Write(lines=[line])).result())
     return kept
@@ -249,12 +249,6 @@ def _reached(what: Callable[[], T]) -> T:
         return what()
     except DatabaseError as error:
         raise Refused(503, "", "the database cannot be reached now; try again") from error
-
-
-def _whom(desk: Desk, kept: Kept) -> str:
-    """The keyed hash of an assessment's patient; a patient who is kept under one already is named by it."""
-    hashed = len(kept.patient_id) == 32 and set(kept.patient_id) <= set("0123456789abcdef")
-    return kept.patient_id if hashed else desk.secrets.patient(kept.tenant, kept.patient_id)
 
 
 def _decisions(desk: Desk, kept: Kept) -> list[dict[str, Any]]:

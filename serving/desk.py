@@ -128,6 +128,11 @@ class Desk:
         notices = tuple(_unread(question.history.unknown_members()))
         return Asked(tables, question.as_of or self.now(), name, name, question.unit, notices)
 
+    def whom(self, patient_id: str, tenant: str) -> str:
+        """The keyed hash of a patient, for the audit; one who is kept under such a name already is named by it."""
+        hashed = len(patient_id) == 32 and set(patient_id) <= set("0123456789abcdef")
+        return patient_id if hashed else self.secrets.patient(tenant, patient_id)
+
     def may_see(self, caller: Caller, kept: Kept) -> bool:
         """Whether a caller may see an assessment of its tenant: all, or only those of the patient its token names."""
         if "assessments.read" in caller.scopes:

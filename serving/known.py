@@ -19,10 +19,18 @@ class Known:
     def __init__(self, source: Path | Database | None) -> None:
         self._source = source
 
-    @property
-    def is_database(self) -> bool:
-        """Whether a single patient is found at once; a folder must be searched."""
-        return isinstance(self._source, Database)
+    def holds(self, patient_id: str) -> bool:
+        """Whether a database holds a patient; a folder is not searched for that.
+
+        Raises:
+            Refused: the database cannot be read.
+        """
+        if not isinstance(self._source, Database) or "\0" in patient_id:
+            return False
+        try:
+            return self._source.read_patient(patient_id, ()) is not None
+        except DatabaseError as error:
+            raise Refused(503, "", "the record store cannot be read now; try again") from error
 
     def tables(self, patient_id: str) -> dict[str, pa.Table]:
         """The tables of a known patient that the features read.

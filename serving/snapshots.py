@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def pack(inputs: Inputs) -> bytes:
     """The inputs as compressed JSON; whose they are is not among them."""
     said = {
         "as_of": inputs.as_of,
-        "tables": {name: rows.to_pylist() for name, rows in inputs.tables.items() if rows.num_rows},
+        "tables": {name: _plain(rows) for name, rows in inputs.tables.items() if rows.num_rows},
         "notices": [notice.model_dump() for notice in inputs.notices],
     }
     return zlib.compress(orjson.dumps(said), LEVEL)
@@ -62,6 +63,16 @@ def unpack(content: bytes) -> Snapshot:
     return Snapshot(tables, instant(said["as_of"]), tuple(Notice(**notice) for notice in said["notices"]))
 
 
+def _plain(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as JSON has them; infinity, which it has not, as a word."""
+    listed: list[dict[str, Any]] = rows.to_pylist()
+    for name in (field.name for field in rows.schema if pa.types.is_floating(field.type)):
+        for row in listed:
+            if row[name] is not None and not math.isfinite(row[name]):
+                row[name] = repr(row[name])
+    return listed
+
+
 def _row(table: str, row: dict[str, Any]) -> dict[str, Any]:
     return {name: _value(TABLES[table].columns()[name].type, value) for name, value in row.items()}
 
@@ -71,4 +82,6 @@ def _value(kind: pa.DataType, value: Any) -> Any:
         return None
     if kind == INSTANT:
         return datetime.fromisoformat(value)
+    if pa.types.is_floating(kind):
+        return float(value)
     return date.fromisoformat(value) if pa.types.is_date(kind) else value

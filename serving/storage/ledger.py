@@ -217,15 +217,19 @@ class Ledger:
             connection.execute(select(ASSESSMENTS.c.id).where(ASSESSMENTS.c.id == kept.id).with_for_update())
             yield connection
 
-    def cards(self, tenant: str, ids: Sequence[str]) -> set[str]:
-        """Which of some cards were issued to a tenant.
+    def cards(self, tenant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Those of some cards that were issued to a tenant, with their assessment and its patient.
 
         Raises:
             DatabaseError: the database fails.
         """
+        statement = (
+            select(CARDS.c.id, CARDS.c.assessment_id, ASSESSMENTS.c.patient_id)
+            .join(ASSESSMENTS, ASSESSMENTS.c.id == CARDS.c.assessment_id)
+            .where(CARDS.c.tenant == tenant, CARDS.c.id.in_([name for name in ids if "\0" not in name]))
+        )
         with self.database.snapshot() as connection:
-            statement = select(CARDS.c.id).where(CARDS.c.tenant == tenant, CARDS.c.id.in_(ids))
-            return set(connection.scalars(statement))
+            return {row.id: (row.assessment_id, row.patient_id) for row in connection.execute(statement)}
 
     def feedback(self, card_id: str) -> list[dict[str, Any]]:
         """All feedback on a card, in the order of arrival.

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -28,7 +28,9 @@ from serving.storage.vault import Vault
 
 LOG = logging.getLogger("tarve.serving")
 MOST_AT_ONCE = 256
-SECONDS_BETWEEN_CLEANINGS = 60
+BETWEEN_CLEANINGS = timedelta(minutes=1)
+REMEMBERED = timedelta(hours=2)
+"""A token holds for an hour at the most, so one that ends two hours before another has ended."""
 Row = Mapping[str, Any]
 
 
@@ -133,21 +135,21 @@ class Writer:
     def _spend(self, connection: Connection, tokens: list[tuple[str, datetime] | None]) -> list[bool]:
         """Whether each token was not spent before; the first of two equal ones was not."""
         # In order, so that of two workers neither waits for what the other is about to write.
-        rows = [{"token": token, "until": until} for token, until in sorted(filter(None, tokens))]
+        spent = sorted(filter(None, tokens))
+        rows = [{"token": token, "until": until} for token, until in spent]
         if not rows:
             return [True] * len(tokens)
-        self._forget(connection)
+        self._forget(connection, min(until for _, until in spent))
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(SPENT).on_conflict_do_nothing().returning(SPENT.c.token)
         fresh = set(connection.scalars(statement, rows))
         return [one is None or _take(fresh, one[0]) for one in tokens]
 
-    def _forget(self, connection: Connection) -> None:
-        """Remove tokens that have ended, and would be refused for that."""
-        now = datetime.now(UTC)
-        if (now - self._cleaned).total_seconds() > SECONDS_BETWEEN_CLEANINGS:
-            connection.execute(delete(SPENT).where(SPENT.c.until < now))
-            self._cleaned = now
+    def _forget(self, connection: Connection, until: datetime) -> None:
+        """Remove tokens that ended long before this one, and would be refused for that by any worker's clock."""
+        if abs(until - self._cleaned) > BETWEEN_CLEANINGS:
+            connection.execute(delete(SPENT).where(SPENT.c.until < until - REMEMBERED))
+            self._cleaned = until
 
 
 def _take(tokens: set[str], token: str) -> bool:

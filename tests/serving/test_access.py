@@ -25,6 +25,7 @@ GET  /docs                                        yes  yes            yes       
 GET  /openapi.json                                yes  yes            yes       yes            yes      yes     yes
 GET  /metrics                                     401  403            403       yes            yes      403     403
 GET  /v1/model                                    401  yes            yes       yes            yes      yes     403
+GET  /cds-services                                yes  yes            yes       yes            yes      yes     yes
 POST /v1/assess                                   401  yes            403       403            403      403     403
 POST /v1/assess/batch                             401  yes            403       yes            403      403     403
 GET  /v1/assessments/{assessment_id}              401  yes            yes       403            403      403     403

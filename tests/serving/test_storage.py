@@ -109,11 +109,10 @@ def test_a_token_is_spent_once_in_one_write_and_over_many(own_house: House) -> N
 
 def test_tokens_that_ended_are_forgotten(own_house: House) -> None:
     writer = own_house.ledger.writer
-    assert writer.put(Write(spends=("old", datetime(2000, 1, 1, tzinfo=UTC)))).result()
-    writer._cleaned = datetime.min.replace(tzinfo=UTC)
-    assert writer.put(Write(spends=("new", datetime(2100, 1, 1, tzinfo=UTC)))).result()
+    for hour, token in ((8, "ended"), (10, "perhaps ended"), (11, "new")):
+        assert writer.put(Write(spends=(token, datetime(2026, 11, 22, hour, tzinfo=UTC)))).result()
     with own_house.ledger.database.snapshot() as connection:
-        assert list(connection.scalars(select(SPENT.c.token))) == ["new"]
+        assert list(connection.scalars(select(SPENT.c.token).order_by(SPENT.c.until))) == ["perhaps ended", "new"]
 
 
 def test_what_one_request_cannot_keep_does_not_cost_the_others(own_house: House) -> None:
@@ -176,7 +175,7 @@ def test_known_patients_may_be_in_a_database(release: Release, records: Path, tm
         database.write(store.read(records))
     house = House.open(Settings.under(tmp_path / "house", url, "http://test"))
     api = asker(release, house)
-    assert house.known.is_database
+    assert [house.known.holds(name) for name in (KNOWN, "nobody", "a\0b")] == [True, False, False]
     assert api.told({"patient_id": KNOWN}) == api.told(posted() | {"as_of": NOW.isoformat()})
     assert api.faults({"patient_id": "nobody"}, 404)
     assert api.faults({"patient_id": "a\0b"}, 404)

@@ -1,0 +1,130 @@
+"""One call of a CDS Hooks service, read tolerantly: what is not used may be anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from records.sources.fhir.read import unpacked
+from serving.guard import Refused
+
+STAFF = ("Practitioner", "PractitionerRole")
+MOST_APPOINTMENTS = 50
+_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is used of a call.
+
+    Attributes:
+        patient_id: the patient's id on the client's FHIR server.
+        user: type and id of who sits at the client; None when that cannot be told.
+        appointments: the proposed appointments, as they were sent.
+        prefetch: what was given of the record, by key.
+        fhir_server: base URL of the client's FHIR server.
+        token: allows reading there, for this call.
+        instance: the hook instance, when it is a UUID.
+    """
+
+    patient_id: str
+    user: tuple[str, str] | None
+    appointments: tuple[dict[str, Any], ...]
+    prefetch: Mapping[str, Any]
+    fhir_server: str | None
+    token: str | None
+    instance: str | None
+
+    @property
+    def is_by_staff(self) -> bool:
+        """Whether a professional is known to sit at the client; only such a one is told reasons and probabilities."""
+        return self.user is not None and self.user[0] in STAFF
+
+    @property
+    def has_fhir_id(self) -> bool:
+        """Whether the patient's id is one that may be put into an address."""
+        return _ID.fullmatch(self.patient_id) is not None
+
+
+def read_call(body: bytes, hook: str) -> Call:
+    """Read the body of a call.
+
+    Raises:
+        Refused: it is no JSON object, of another hook, or names no patient.
+    """
+    said = read_object(body)
+    if said.get("hook") != hook:
+        raise Refused(400, "hook", f"must be {hook}")
+    context = _object(said.get("context"))
+    patient = context.get("patientId")
+    if not isinstance(patient, str) or not patient.removeprefix("Patient/"):
+        raise Refused(400, "context.patientId", "must be the id of a patient")
+    server = said.get("fhirServer")
+    token = _object(said.get("fhirAuthorization")).get("access_token")
+    return Call(
+        patient_id=patient.removeprefix("Patient/"),
+        user=_user(context.get("userId")),
+        appointments=tuple(_appointments(context.get("appointments"))),
+        prefetch=_object(said.get("prefetch")),
+        fhir_server=server.rstrip("/") if isinstance(server, str) else None,
+        token=token if isinstance(token, str) and token.isascii() and token.isprintable() else None,
+        instance=_uuid(said.get("hookInstance")),
+    )
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A body that must be a JSON object.
+
+    Raises:
+        Refused: it is not.
+    """
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused(400, "body", f"is not valid JSON at character {error.pos}") from None
+    if not isinstance(said, dict):
+        raise Refused(400, "body", "must be a JSON object")
+    return said
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _user(value: object) -> tuple[str, str] | None:
+    """Type and id of a reference, also of an absolute one."""
+    parts = value.split("/")[-2:] if isinstance(value, str) else []
+    return (parts[0], parts[1]) if len(parts) == 2 and all(_ID.fullmatch(part) for part in parts) else None
+
+
+def _appointments(value: object) -> Iterator[dict[str, Any]]:
+    """The appointments of a Bundle, of a bare list of them or of entries, or the only one."""
+    found = 0
+    for resource in unpacked(_entries_as_resources(value)):
+        if resource.get("resourceType") == "Appointment" and found < MOST_APPOINTMENTS:
+            found += 1
+            yield resource
+
+
+def _entries_as_resources(value: object) -> object:
+    if isinstance(value, dict) and value.get("resourceType") == "Bundle":
+        # Entries as they are: the reader of records would put a urn:uuid address in the place of the id.
+        entries = value.get("entry")
+        return [_entry(one) for one in entries] if isinstance(entries, list) else []
+    return [_entry(one) for one in value] if isinstance(value, list) else value
+
+
+def _entry(one: object) -> object:
+    return one["resource"] if isinstance(one, dict) and "resourceType" not in one and "resource" in one else one
+
+
+def _uuid(value: object) -> str | None:
+    try:
+        return str(UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
