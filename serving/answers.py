@@ -117,45 +117,51 @@ def answer(
     _refuse_patient(checked, as_of)
     advice = _advice(release, as_of)
     assessment = assess(release.model, release.catalogue, release.segments, checked.history, as_of)
-    seen = _seen(assessment)
     patient = _patient(checked.history, assessment)
-    common: dict[str, Any] = {
-        "id": assessment_id,
-        "as_of": assessment.as_of,
-        "special_needs": assessment.special_needs,
-        "history": seen,
-        "set_aside": [SetAside(table=table, reason=reason, rows=rows)
-                      for (table, reason), rows in sorted(checked.counts().items())],
-        "notices": [*notices, *(Notice(table=table, says=says, rows=rows)
-                                for (table, says), rows in sorted(checked.notices.items()))],
-        "model": _model(release, advice),
+    seen = _seen(assessment)
+    common = _common(assessment, checked, notices) | {
+        "id": assessment_id, "history": seen, "model": _model(release, advice),
     }  # fmt: skip
-    if assessment.status != "assessed":
+    segment, visits, minutes = assessment.segment, assessment.visits, assessment.minutes
+    if segment is None or visits is None or minutes is None:
         return Given(_without_estimate(release, "no_history", advice, patient, common), checked.history)
     if not advice.history.is_enough(checked.history["visits"].num_rows, seen.age_days or 0):
         return Given(_without_estimate(release, "too_little_history", advice, patient, common), checked.history)
-    return Given(_estimate(assessment, advice, patient, common), checked.history)
+    follow_ups = advice.pathways.follow_ups(
+        visits.by_profession, minutes.by_profession, assessment.first_appointment.profession
+    )
+    estimated = {
+        "segment": _segment(segment),
+        "visits": _amount(visits, getattr(assessment, "visits_interval", None)),
+        "minutes": _amount(minutes, getattr(assessment, "minutes_interval", None)),
+        "follow_ups": [FollowUpOut(**asdict(one)) for one in follow_ups],
+        "pathway": _pathway(advice, segment.name, patient),
+        "examination_interval": _interval(advice, segment.name, patient),
+    }
+    return Given(_estimate(assessment, common | estimated), checked.history)
 
 
-def _estimate(assessment: Assessment, advice: Advice, patient: Patient, common: dict[str, Any]) -> Answer:
-    segment, visits, minutes = assessment.segment, assessment.visits, assessment.minutes
-    if segment is None or visits is None or minutes is None:
-        raise ValueError("an assessment with an estimate lacks a part of it")
-    first = assessment.first_appointment
-    follow_ups = advice.pathways.follow_ups(visits.by_profession, minutes.by_profession, first.profession)
+def _common(assessment: Assessment, checked: Checked, notices: tuple[Notice, ...]) -> dict[str, Any]:
+    """What every answer says, with an estimate or without."""
+    aside = [SetAside(table=table, reason=reason, rows=rows)
+             for (table, reason), rows in sorted(checked.counts().items())]  # fmt: skip
+    odd = [Notice(table=table, says=says, rows=rows) for (table, says), rows in sorted(checked.notices.items())]
+    return {
+        "as_of": assessment.as_of,
+        "special_needs": assessment.special_needs,
+        "set_aside": aside,
+        "notices": [*notices, *odd],
+    }
+
+
+def _estimate(assessment: Assessment, said: dict[str, Any]) -> Answer:
     members = getattr(assessment, "prediction_set", None)
     return Answer(
-        **common,
+        **said,
         status="assessed",
-        segment=_segment(segment),
         probabilities=dict(assessment.probabilities or {}),
         prediction_set=None if members is None else list(members),
-        visits=_amount(visits, getattr(assessment, "visits_interval", None)),
-        minutes=_amount(minutes, getattr(assessment, "minutes_interval", None)),
-        first_appointment=_appointment(first),
-        follow_ups=[FollowUpOut(**asdict(one)) for one in follow_ups],
-        pathway=_pathway(advice, segment.name, patient),
-        examination_interval=_interval(advice, segment.name, patient),
+        first_appointment=_appointment(assessment.first_appointment),
         reasons=[_reason(reason) for reason in assessment.reasons],
         says=ASSESSED,
     )
@@ -286,8 +292,8 @@ def _words(label: Label) -> Words:
     return Words(**asdict(label))
 
 
-def _segment(segment: Segment | None) -> SegmentOut | None:
-    return None if segment is None else SegmentOut(name=segment.name, label=_words(segment.label))
+def _segment(segment: Segment) -> SegmentOut:
+    return SegmentOut(name=segment.name, label=_words(segment.label))
 
 
 def _amount(expected: Expected, interval: Any) -> Amount:

@@ -23,7 +23,7 @@ from serving.answers import card
 from serving.cds import routes as cds
 from serving.cds.fetch import FhirServer
 from serving.cds.prefetch import Connect
-from serving.desk import Desk, posted_question
+from serving.desk import Desk, shown
 from serving.door import Door
 from serving.faults import named, refusals
 from serving.guard import Refused, SizeLimit, Watch, refusal
@@ -31,7 +31,7 @@ from serving.house import House
 from serving.metrics import MEDIA_TYPE, Metrics
 from serving.release import Release
 from serving.tokens import Tokens
-from serving.wire import MOST_BYTES, MOST_ROWS, ModelCard, Question, TooManyRowsError
+from serving.wire import MOST_BYTES, MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError
 
 TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 """FastAPI's own telemetry is off: it would record raw paths and the messages of errors."""
@@ -140,7 +140,8 @@ def _document(app: FastAPI, release: Release) -> dict[str, Any]:
     document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if ROUTES[method.upper(), path].credential == "bearer":
+            rule = ROUTES.get((method.upper(), path))
+            if rule is not None and rule.credential == "bearer":
                 operation["security"] = [{"bearer": []}]
     return document
 
@@ -183,6 +184,7 @@ def _handlers(app: FastAPI) -> None:
 
 
 def _example(release: Release, question: dict[str, Any]) -> dict[str, Any]:
-    asked = Question.model_validate(question)
-    given = posted_question(release, asked, instant(examples.AS_OF), examples.ID)
+    patient = PostedPatient.model_validate(question["patient"])
+    history = PostedHistory.model_validate(question["history"])
+    given = shown(release, patient, history, instant(examples.AS_OF), examples.ID)
     return {"summary": given.status, "value": json.loads(given.model_dump_json())}

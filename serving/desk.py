@@ -21,7 +21,7 @@ from serving.known import Known
 from serving.release import Release
 from serving.storage.ledger import Kept, Ledger
 from serving.tokens import Caller
-from serving.wire import Answer, Notice, Question
+from serving.wire import Answer, Notice, PostedHistory, PostedPatient, Question
 
 SMALL = 500
 """Rows of a posted history that are assessed at once; the work on longer ones does not hold up other requests."""
@@ -79,10 +79,11 @@ class Desk:
         return given.answer, body
 
     def _answered(self, question: Question, caller: Caller) -> tuple[Asked, Given]:
-        if question.history is None:
+        posted = question.posted()
+        if posted is None:
             asked = self._known(question, caller)
             return asked, _assessed(self.release, asked, _of_stored)
-        asked = self._posted(question, caller)
+        asked = self._posted(question, *posted, caller)
         return asked, _assessed(self.release, asked, _of_posted)
 
     async def keep(
@@ -119,13 +120,11 @@ class Desk:
         whom = self.secrets.patient(caller.tenant.name, name)
         return Asked(self.known.tables(name), question.as_of or self.now(), name, whom, question.unit)
 
-    def _posted(self, question: Question, caller: Caller) -> Asked:
-        if question.patient is None or question.history is None:
-            raise ValueError("this question posts no history")
-        reference = question.patient.reference
+    def _posted(self, question: Question, patient: PostedPatient, history: PostedHistory, caller: Caller) -> Asked:
+        reference = patient.reference
         name = uuid4().hex if reference is None else self.secrets.patient(caller.tenant.name, reference)
-        tables = {"patients": question.patient.table(), **question.history.tables()}
-        notices = tuple(_unread(question.history.unknown_members()))
+        tables = {"patients": patient.table(), **history.tables()}
+        notices = tuple(_unread(history.unknown_members()))
         return Asked(tables, question.as_of or self.now(), name, name, question.unit, notices)
 
     def whom(self, patient_id: str, tenant: str) -> str:
@@ -160,12 +159,12 @@ def audited(said: Answer, whom: str) -> Object:
     return Object(whom, said.id, details)
 
 
-def posted_question(release: Release, question: Question, now: datetime, assessment_id: str) -> Answer:
-    """The answer to a posted question that nobody asked, for the document; it is not kept."""
-    if question.patient is None or question.history is None:
-        raise ValueError("this question posts no history")
-    tables = {"patients": question.patient.table(), **question.history.tables()}
-    return answer(release, tables, question.as_of or now, assessment_id).answer
+def shown(
+    release: Release, patient: PostedPatient, history: PostedHistory, as_of: datetime, assessment_id: str
+) -> Answer:
+    """The answer to a question that nobody asked, for the document; it is not kept."""
+    tables = {"patients": patient.table(), **history.tables()}
+    return answer(release, tables, as_of, assessment_id).answer
 
 
 def _assessed(release: Release, asked: Asked, explain: Callable[[Unusable], Refused]) -> Given:

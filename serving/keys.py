@@ -48,6 +48,18 @@ class Secrets:
         try:
             if not folder.exists():
                 _make(folder)
+        except OSError as error:
+            raise KeyFolderError(f"the keys in {folder} cannot be made: {error.strerror}") from error
+        return cls.read(folder)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the keys of a folder.
+
+        Raises:
+            KeyFolderError: the folder cannot be read, or is there without all of the keys.
+        """
+        try:
             return cls(**{name: _key(folder / f"{name}.key") for name in NAMES})
         except OSError as error:
             raise KeyFolderError(f"the keys in {folder} cannot be read: {error.strerror}") from error

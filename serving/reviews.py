@@ -42,7 +42,7 @@ def verify(settings: Settings) -> Review:
         DatabaseError: the database fails.
         KeyFolderError: the key of the audit is not there.
     """
-    secrets = Secrets.open(settings.keys)
+    secrets = Secrets.read(settings.keys)
     ledger = Ledger.open(settings, secrets)
     try:
         with ledger.database.snapshot() as connection:
@@ -76,7 +76,7 @@ def reproduce(settings: Settings, assessment_id: str, at: datetime, folder: Path
         DatabaseError: a database fails.
         ReleaseError: the model is not in the store, or does not fit this code.
     """
-    secrets = Secrets.open(settings.keys)
+    secrets = Secrets.read(settings.keys)
     ledger = Ledger.open(settings, secrets)
     try:
         kept = ledger.find(assessment_id)

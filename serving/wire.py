@@ -308,6 +308,10 @@ class Question(Posted):
         Annotated[str, BeforeValidator(_word)] | None, Field(description="The clinic that asks; for monitoring only.")
     ] = None
 
+    def posted(self) -> tuple[PostedPatient, PostedHistory] | None:
+        """The patient and the history, when they are posted; None for a known patient."""
+        return None if self.patient is None or self.history is None else (self.patient, self.history)
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         posted = {"patient": self.patient, "history": self.history}

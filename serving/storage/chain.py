@@ -42,15 +42,14 @@ class Chain:
         self._anchored = 0.0
 
     def add(self, connection: Connection, lines: Sequence[str]) -> Head:
-        """Add lines within a writer's transaction, and tell the new head."""
+        """Add lines, one or more, within a writer's transaction, and tell the new head."""
         head = Head(*connection.execute(select(HEAD.c.number, HEAD.c.hash).with_for_update()).one())
         rows = []
         for line in lines:
             head = Head(head.number + 1, link(self._key, head, line))
             rows.append({"number": head.number, "line": line, "hash": head.hash})
-        if rows:
-            connection.execute(AUDIT.insert(), rows)
-            connection.execute(HEAD.update().values(number=head.number, hash=head.hash))
+        connection.execute(AUDIT.insert(), rows)
+        connection.execute(HEAD.update().values(number=head.number, hash=head.hash))
         return head
 
     def anchor(self, head: Head, *, at_once: bool = False) -> None:

@@ -151,3 +151,7 @@ def test_every_whole_number_of_a_row_is_bounded_by_the_schema() -> None:
                 assert column.at_least is not None, name
                 assert column.at_most is not None, name
                 assert limits.min < column.at_least <= column.at_most < limits.max
+
+
+def test_a_moment_before_all_tables_is_refused_for_a_known_patient_too(api: Asker) -> None:
+    assert api.faults({"patient_id": KNOWN, "as_of": "1990-01-01"})[0]["where"] == "as_of"

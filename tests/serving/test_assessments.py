@@ -146,6 +146,11 @@ def test_fhir_without_an_estimate_predicts_nothing_and_leaves_out_what_is_empty(
     assert list(empty(resource)) == []
 
 
+def test_the_last_moment_of_the_calendar_has_nothing_after_it(api: Asker) -> None:
+    name = kept(api, posted() | {"as_of": "9999-12-31T23:59:59+00:00"})["id"]
+    assert api.get(f"/v1/assessments/{name}", accept=FHIR).json()["occurrenceDateTime"].startswith("9999-12-31")
+
+
 def empty(value: object) -> Any:
     if value in (None, "", [], {}):
         yield value

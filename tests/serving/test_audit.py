@@ -273,6 +273,8 @@ def test_the_command_verifies(at_home: House, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith("0 lines, all as they were written\nThere is no file of anchors at")
     for number in range(30):
         at_home.ledger.writer.put(Write(lines=[str(number)])).result()
+    assert main(["audit", "verify"]) == 0
+    assert capsys.readouterr().out == "30 lines, all as they were written\n"
     tampered(at_home, "UPDATE audit_lines SET hash = 'x' || hash")
     assert main(["audit", "verify"]) == 1
     shown = capsys.readouterr().out.splitlines()
@@ -338,6 +340,6 @@ def test_the_command_says_when_there_is_no_such_assessment(at_home: House, capsy
 def test_no_patient_is_in_the_audit(api: Asker, house: House) -> None:
     question = posted()
     question["patient"] |= {"reference": "Zq7Sentinel"}
-    api.answer(question | {"unit": "Zq7Sentinel"})
+    api.answer(question)
     api.get("/v1/assessments/Zq7Sentinel")
     assert "Zq7Sentinel" not in json.dumps(lines(house))

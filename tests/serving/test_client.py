@@ -60,6 +60,18 @@ def test_a_refusal_is_a_sentence(api: Asker) -> None:
         client.ask("http://test", {"patient_id": "nobody"}, TOKEN, over(api))
 
 
+@pytest.mark.parametrize(("status", "says"), [(401, "python -m serving token"), (403, "does not allow")])
+def test_a_bare_refusal_is_explained(status: int, says: str) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status))
+    with pytest.raises(client.AskError, match=says):
+        client.ask("http://test", {}, TOKEN, transport)
+
+
+def test_too_little_history_reads_as_no_estimate(api: Asker) -> None:
+    answer = client.ask("http://test", posted() | {"as_of": "2040-01-01"}, TOKEN, over(api))
+    assert client.render(answer, "sv").startswith("Ingen uppskattning: för få eller för gamla uppgifter")
+
+
 def test_another_server_is_recognised() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
     with pytest.raises(client.AskError, match="is not Tarve"):

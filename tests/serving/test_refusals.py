@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_core import PydanticCustomError
 
 from records import store
-from serving import desk
+from serving import desk, wire
 from serving.api import create_app
 from serving.house import House
 from serving.known import Known
@@ -235,3 +236,10 @@ def test_starting_and_stopping_pass_the_middleware(release: Release, house: Hous
 
     asyncio.run(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize("value", ["1", True, float("nan"), float("inf"), 2**60, None])
+def test_a_number_is_finite_and_exact(value: object) -> None:
+    assert wire._number(1.5) == 1.5
+    with pytest.raises(PydanticCustomError, match="must be a number"):
+        wire._number(value)

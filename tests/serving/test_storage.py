@@ -261,10 +261,34 @@ def test_a_broken_key_of_the_demo_is_said(folder: Path) -> None:
         demo_key(folder)
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+def test_a_folder_that_cannot_be_made_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder.parent / "file").touch()
+    with pytest.raises(KeyFolderError, match="cannot be made"):
+        Secrets.open(folder.parent / "file" / "keys")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "not permitted")
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(KeyFolderError, match="cannot be made: not permitted"):
+        Secrets.open(folder)
+    assert [file.name for file in folder.parent.iterdir()] == ["file"]
+
+
+def test_of_two_makers_the_first_stays(folder: Path) -> None:
+    first = Secrets.open(folder)
+    keys._make(folder)
+    assert Secrets.open(folder) == first
+    keys._write_once(folder / "audit.key", b"00" * 32)
+    assert Secrets.open(folder) == first
+
+
+def test_reviews_make_no_keys(folder: Path) -> None:
+    with pytest.raises(KeyFolderError, match=r"patients.key is missing"):
+        Secrets.read(folder)
+    (folder.parent / "patients.key").mkdir()
     with pytest.raises(KeyFolderError, match="cannot be read"):
-        Secrets.open(tmp_path / "file" / "keys")
+        Secrets.read(folder.parent)
 
 
 def test_settings_come_from_the_environment(tmp_path: Path) -> None:
