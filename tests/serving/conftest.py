@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.records.database.conftest import postgres, postgres_url  # noqa: F401 - fixtures for tests of storage
 
 from features.dental import DENTAL
 from models.calibration import Calibrator
@@ -23,7 +24,6 @@ from serving.house import House
 from serving.known import Known
 from serving.release import RELEASE_FILE, Release
 from serving.settings import Settings
-from tests.records.database.conftest import postgres, postgres_url  # noqa: F401 - fixtures for tests of storage
 from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, posted
 
 
