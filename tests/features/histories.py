@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import Catalogue
 from features.evaluate import Moments, evaluate
+from features.events import prepare
 from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, WINDOWS
 from features.sql import statement
 from records.history import History
@@ -220,7 +221,7 @@ def by_evaluator(catalogue: Catalogue, asked: Population) -> np.ndarray:
 
 def one_by_one(catalogue: Catalogue, asked: Population) -> np.ndarray:
     """Every value as the evaluator computes it online, with nobody's history but the patient's own."""
-    alone = {name: asked.alone(name) for name in set(asked.patient_ids)}
+    alone = {name: prepare(catalogue, asked.alone(name)) for name in set(asked.patient_ids)}
     return np.concatenate([
         evaluate(catalogue, alone[name], Moments.of([name], [moment])).values
         for name, moment in zip(asked.patient_ids, asked.as_of, strict=True)

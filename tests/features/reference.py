@@ -21,11 +21,6 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 Row = dict[str, Any]
 
 
-def reference(catalogue: Catalogue, history: History, name: str, as_of: datetime) -> list[float]:
-    """All features of one patient as of one moment."""
-    return Records(history).values(catalogue, name, as_of)
-
-
 class Records:
     """A history as plain rows, by table and patient."""
 
