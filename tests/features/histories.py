@@ -24,10 +24,12 @@ import pyarrow.compute as pc
 from hypothesis import strategies as st
 
 from features.catalogue import Catalogue
+from features.dental import DENTAL
 from features.evaluate import Moments, evaluate
 from features.events import prepare
 from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, WINDOWS
 from features.sql import statement
+from records.codes import NEED_GROUPS
 from records.history import History
 from records.schema import EVENTS, INSTANT, TABLES, Column
 from tests.features.reference import Records
@@ -68,10 +70,13 @@ CLOCKS = [
     time(4),
     time(22),
 ]
-LIMITS = [*(days for days in WINDOWS.values() if days), EPISODE_GAP, RETREATMENT_DAYS, 365 + RECALL_GRACE]
+LIMITS = [days for days in WINDOWS.values() if days]
 EDGES = sorted({days + more for days in LIMITS for more in (-1, 0, 1)})
-BACK = [0, 1, *EDGES, 0, 0, 2, 14, 40, 900, 4_000, 11_000, -1, -40]
+BACK = [0, 1, *EDGES, 0, 0, 2, 14, 40, 180, 900, 4_000, 11_000, -1, -40]
 """How many days before the day asked about an event is; a few are after it."""
+APART = [0, 0, 1, 30, EPISODE_GAP, EPISODE_GAP + 1, 365, RETREATMENT_DAYS, RETREATMENT_DAYS + 1,
+         365 + RECALL_GRACE, 365 + RECALL_GRACE + 1]  # fmt: skip
+"""How many days from another event an event is."""
 DELAYS = [
     *(timedelta(0), timedelta(0), timedelta(0), MICROSECOND, timedelta(minutes=1), timedelta(hours=11)),
     *(timedelta(days=1), timedelta(days=40), timedelta(days=400), timedelta(hours=-9)),
@@ -80,21 +85,25 @@ SIZES = [5, 0, 1, 2, 12, 30]
 LONG = 5_000
 UNKNOWN = ["", "?", "VALMI", 'O\'Neill "%" _', "ÄÖ", "é😀", "sfa10"]
 VALUES: dict[str, list[Any]] = {
-    "procedures.code": ["SFA10", "SFA30", "SAA01", "SAD01", "SDA03", "SGA01", "SGB20", "EBA00", "EBA15", "EB1AA",
-                        "WYA30", "WYA01", "WYA02", "WYA03", "D2740", "D2391", "D0190", "55162003", "S", *UNKNOWN],
-    "diagnoses.code": ["K021", "K020", "K0531", "K045", "Z012", "E119", "Z720", "S0251", *UNKNOWN],
-    "answers.question": ["pain", "smoking", "diabetes", "broken", *UNKNOWN],
+    "procedures.code": [*("SFA10", "SFA10", "SAA01", "SAA01", "SAD01", "WYA01", "WYA01", "WYA02"),
+                        *("SGB20", "EBA00", "EBA15", "WYA30", "D2740", "D2391", "D0190", "55162003", "S"),
+                        *{group: code for code, group in NEED_GROUPS.prefixes.items()}.values(), *UNKNOWN],
+    "diagnoses.code": ["K021", "K021", "K0531", "E119", "Z012", *UNKNOWN],
+    "diagnoses.tooth": [None, 36],
+    "answers.question": ["pain", "unheard_of", *UNKNOWN],
     "answers.value": [0.0, 1.0, 2.0, 3.0, 10.0, -1.0, 0.5],
     "findings.value": [0, 1, 3, 4, 17, 28, 100],
     "charges.cents": [0, 1, 4_550, 1_000_000],
     "appointments.appointment_id": ["1", "2", "3"],
     "appointments.starts_at": [datetime(2025, 6, 1, tzinfo=UTC)],
-    "diagnoses.tooth": [None, 36],
     "procedures.tooth": [None, 11, 11, 16, 36, 55],
     "procedures.surfaces": [None, "O", "MOD", ""],
     "visits.minutes": [None, 0, 15, 30, 45, 1440],
     "visits.unit": [None, "A", "B", "C", "Ö"],
 }  # fmt: skip
+"""What columns are drawn from beside the values that the dental catalogue asks for."""
+FOLLOWS = {"procedures.code": ["SAA01", "WYA01"]}
+"""What often follows upon another event: an examination, or the recommendation of the next one."""
 BIRTHS = [None, date(1950, 2, 28), date(1992, 2, 29), date(2000, 3, 1), date(2020, 12, 31), date(1999, 10, 27)]
 
 
@@ -134,9 +143,14 @@ def population(choose: Choose, patients: int, sizes: Sequence[int] = SIZES) -> P
         name = f"{choose('aZä')}{number}"
         asked = _moments(choose)
         rows["patients"].append(_person(choose, name))
+        own: dict[str, list[Row]] = {table: [] for table in SOURCES}
         for _ in range(choose(sizes)):
-            table = choose(SOURCES)
-            rows[table].append(_event(choose, table, name, asked, f"{choose('1Bbö')}{len(rows[table])}"))
+            table = choose((*SOURCES, "procedures", "procedures", "visits", "findings"))
+            event_id = f"{choose('1Bbö')}{len(rows[table]) + len(own[table])}"
+            make = _again if own[table] and choose((False, True)) else _event
+            own[table].append(make(choose, table, choose(own[table] or [{"patient_id": name}]), asked, event_id))
+        for table, events in own.items():
+            rows[table] += events
         ids += [name] * len(asked)
         as_of += asked
     return Population(History.from_rows(rows), ids, as_of)
@@ -179,15 +193,38 @@ def _person(choose: Choose, name: str) -> Row:
     return person | {"patient_id": name, "birth_date": choose(BIRTHS)}
 
 
-def _event(choose: Choose, table: str, name: str, asked: list[datetime], event_id: str) -> Row:
+def _event(choose: Choose, table: str, like: Row, asked: list[datetime], event_id: str) -> Row:
+    """An event of the patient of another one, at the edge of what a moment sees."""
     moment = choose(asked)
     when = _instant(choose, moment.astimezone(HELSINKI).date() - timedelta(days=choose(BACK)))
     when = choose((when, when, when, when, moment, moment - MICROSECOND))
+    row = {key: choose(values(table, key, column)) for key, column in _own(table).items()}
+    return row | _stamped(choose, like, when, moment, event_id)
+
+
+def _again(choose: Choose, table: str, like: Row, asked: list[datetime], event_id: str) -> Row:
+    """Much the same as an earlier event, so many days away from it that it matters: the same tooth, the next visit."""
+    days = timedelta(days=choose((1, -1)) * choose(APART))
+    local = like["event_time"].astimezone(HELSINKI).replace(tzinfo=None) + days
+    when = local.replace(tzinfo=HELSINKI).astimezone(UTC)
+    row = {
+        key: choose((like[key], like[key], choose(values(table, key, column)), *FOLLOWS.get(f"{table}.{key}", ())))
+        for key, column in _own(table).items()
+    }
+    return row | _stamped(choose, like, when, choose(asked), event_id)
+
+
+def _stamped(choose: Choose, like: Row, when: datetime, moment: datetime, event_id: str) -> Row:
     known = when + choose(DELAYS)
     known = choose((known, known, known, known, moment, moment - MICROSECOND))
-    own = {key: column for key, column in TABLES[table].columns().items() if key not in COMMON}
-    row = {key: choose(values(table, key, column)) for key, column in own.items()}
-    return row | {"patient_id": name, "event_id": event_id, "event_time": when, "recorded_at": known, "source": "x"}
+    patient_id = like["patient_id"]
+    return {"patient_id": patient_id, "event_id": event_id, "event_time": when, "recorded_at": known, "source": "x"}
+
+
+@cache
+def _own(table: str) -> dict[str, Column]:
+    """The columns of a table that not every event has."""
+    return {key: column for key, column in TABLES[table].columns().items() if key not in COMMON}
 
 
 COMMON = ("patient_id", "event_id", "event_time", "recorded_at", "source")
@@ -196,10 +233,20 @@ COMMON = ("patient_id", "event_id", "event_time", "recorded_at", "source")
 @cache
 def values(table: str, name: str, column: Column) -> list[Any]:
     """What a column can hold in a drawn history."""
-    found = VALUES.get(f"{table}.{name}")
-    if found is None:
-        found = [*(column.one_of or _plain(column.type)), *([None] if column.nullable else [])]
-    return found
+    if column.one_of:
+        return [*column.one_of, *([None] if column.nullable else [])]
+    found = VALUES.get(f"{table}.{name}") or [*_plain(column.type), *([None] if column.nullable else [])]
+    return [*found, *_asked_for(table, name)]
+
+
+def _asked_for(table: str, name: str) -> list[Any]:
+    """What the dental catalogue compares a column to; a beginning becomes a value that has it."""
+    found: dict[Any, None] = {}
+    for family in DENTAL.families:
+        if family.source == table:
+            found |= dict.fromkeys(family.levels or () if family.by == name else ())
+            found |= dict.fromkeys(value for column, wanted in family.where if column == name for value in wanted)
+    return [value.replace("*", "9") if isinstance(value, str) else value for value in found]
 
 
 def _plain(kind: pa.DataType) -> list[Any]:
@@ -244,8 +291,8 @@ def by_sql(catalogue: Catalogue, asked: Population, *names: str) -> np.ndarray:
     })  # fmt: skip
     text = f"SELECT COLUMNS(* EXCLUDE (row))::DOUBLE FROM ({statement(catalogue, *names)})"  # noqa: S608 - no input
     with duckdb.connect(config={"threads": 1}) as connection:
-        for name in {*catalogue.sources, "patients"}:
-            connection.register(name, asked.history[name])
+        for name in {*catalogue.sources, "patients"}:  # backwards: a query may not count on the order of rows
+            connection.register(name, asked.history[name].take(np.arange(asked.history[name].num_rows)[::-1]))
         found = connection.register("moments", rows).sql(text).to_arrow_table()
     return np.stack([column.to_numpy() for column in found.columns], axis=1)
 
@@ -283,7 +330,7 @@ def with_another_future(choose: Choose, asked: Population) -> Population:
             seen = row["event_time"] < moment and row["recorded_at"] < moment
             known += [row] if seen else _altered(choose, table, row, moment)
         for name in asked.patient_ids[:: choose((1, 2, 3))]:
-            invented = _event(choose, table, name, [moments[name]], f"{choose('0~')}new-{name}")
+            invented = _event(choose, table, {"patient_id": name}, [moments[name]], f"{choose('0~')}new-{name}")
             known.append(_unseen(choose, invented, moments[name]))
         rows[table] = known
     return replace(asked, history=History.from_rows(rows))
@@ -292,7 +339,7 @@ def with_another_future(choose: Choose, asked: Population) -> Population:
 def _altered(choose: Choose, table: str, row: Row, moment: datetime) -> list[Row]:
     if choose((True, False)):
         return []
-    other = _event(choose, table, row["patient_id"], [moment], choose((row["event_id"], f"~{row['event_id']}")))
+    other = _event(choose, table, row, [moment], choose((row["event_id"], f"~{row['event_id']}")))
     return [_unseen(choose, other, moment)]
 
 
