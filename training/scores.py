@@ -18,6 +18,7 @@ from scipy.special import expit, log_expit, logit
 from training.bootstrap import Order, Resamples, interval
 
 Floats = NDArray[np.float64]
+SUPPORTING = ("observed_to_expected", "brier_scaled")
 EDGE = 1e-6
 """Probabilities are kept this far from 0 and 1 where their logarithm is taken."""
 
@@ -52,8 +53,12 @@ class Scores:
     brier_scaled: float = float("nan")
 
     def figures(self) -> dict[str, float]:
-        """All figures by name."""
-        return asdict(self)
+        """The figures that every table and file holds, by name."""
+        return {name: value for name, value in asdict(self).items() if name not in SUPPORTING}
+
+    def supporting(self) -> dict[str, float]:
+        """The figures that support them, by name."""
+        return {name: getattr(self, name) for name in SUPPORTING}
 
 
 ScoresBySegment: TypeAlias = Mapping[str, Scores]

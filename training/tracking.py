@@ -73,7 +73,8 @@ def log_performances(model: str, performances: Mapping[str, Performance]) -> Non
     """Log every figure as `<model>.<segment>.<figure>`."""
     figures: dict[str, float] = {}
     for segment, found in performances.items():
-        figures |= {f"{model}.{segment}.{name}": value for name, value in found.scores.figures().items()}
+        said = found.scores.figures() | found.scores.supporting()
+        figures |= {f"{model}.{segment}.{name}": value for name, value in said.items()}
         figures |= {f"{model}.{segment}.net_benefit_{each.at:g}": each.model for each in found.net_benefit}
     mlflow.log_metrics(figures)
 

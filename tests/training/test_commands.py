@@ -21,6 +21,7 @@ from training import commands, material, registry, tracking
 from training.__main__ import main
 from training.evaluation import Evaluation
 from training.examples import ExamplesError, last_recorded, read, read_everyone
+from training.recipe import Recipe, RecipeError
 
 Out = pytest.CaptureFixture[str]
 
@@ -270,3 +271,29 @@ def test_a_history_without_care_teaches_nothing(tmp_path: Path) -> None:
     store.write(history(patient()), tmp_path / "records")
     with pytest.raises(ExamplesError, match="holds neither contacts nor visits"):
         last_recorded(tmp_path / "records")
+
+
+def test_a_recipe_that_is_none_is_refused() -> None:
+    with pytest.raises(RecipeError, match="the run's recipe cannot be read"):
+        Recipe.from_json("{}")
+
+
+def test_a_run_that_registered_nothing_is_named(trained: Trained) -> None:
+    assert trained
+    with pytest.raises(tracking.TrackingError, match="no version of tarve-need came of run 0123"):
+        tracking.version_of_run("0123")
+
+
+def test_the_truth_of_another_history_is_refused(trained: Trained, tmp_path: Path, capsys: Out) -> None:
+    truth = pq.read_table(trained.folder / "records-truth.parquet")
+    (tmp_path / "records").symlink_to(trained.records)
+    pq.write_table(truth.slice(0, 100), tmp_path / "records-truth.parquet")
+    assert main(["features", "--records", str(tmp_path / "records"), "--out", str(tmp_path / "x.parquet")]) == 1
+    assert "moments: it is of another history" in capsys.readouterr().err
+
+
+def test_real_people_have_no_truth(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "records").symlink_to(trained.records)
+    assert main(["features", "--records", str(tmp_path / "records"), "--out", str(tmp_path / "x.parquet")]) == 0
+    assert read(tmp_path / "x.parquet").truth == {}
+    assert not material.Material.read(tmp_path / "x.parquet").simulated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from datetime import datetime
@@ -20,7 +21,7 @@ from records import store
 from records.clock import instant
 from tests.needs import needs
 from tests.training.conftest import Trained
-from training import score, tracking
+from training import score, spark, tracking
 from training.__main__ import main
 from training.score import Asked, Scorer
 
@@ -109,6 +110,24 @@ def test_what_cannot_be_scored_is_refused(trained: Trained, tmp_path: Path, caps
     object.__setattr__(model, "catalogue", "another")
     with pytest.raises(ModelError, match="reads features another"):
         Scorer.of(model)
+
+
+def test_spark_is_given_the_features_of_everyone(
+    trained: Trained, scored: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[pa.Table, str, Path]] = []
+
+    def fake(session: str, features: Path, model_uri: str, out: Path) -> None:
+        assert session == "a session"
+        given.append((pq.read_table(features), model_uri, out))
+
+    monkeypatch.setattr(spark, "session", lambda: contextlib.nullcontext("a session"))
+    monkeypatch.setattr(spark, "score", fake)
+    assert run(trained, tmp_path / "out", "--spark") == 0
+    (table, model_uri, out), *_ = given
+    assert (model_uri, out) == ("models:/tarve-need/1", tmp_path / "out")
+    assert table["patient_id"].equals(scored["patient_id"])
+    assert table.column_names == [*spark.KEYS, *DENTAL.names]
 
 
 BARE = """
