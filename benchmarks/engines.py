@@ -34,8 +34,12 @@ class Engine(ABC):
     name: str
 
     @abstractmethod
-    def predict(self, x: Floats, reached: Bools, test: Floats) -> Floats:
-        """Probability of reaching the target, shape (n,), for test rows of shape (n, features)."""
+    def predict(self, x: Floats, reached: Bools, weight: Floats, test: Floats) -> Floats:
+        """Probability of reaching the target, shape (n,), for test rows of shape (n, features).
+
+        Rows that stand for others carry weights and are not repeated: an engine that holds rows out to know when to
+        stop would find their doubles among those it learnt from.
+        """
 
 
 class HistGradient(Engine):
@@ -44,9 +48,11 @@ class HistGradient(Engine):
     name = "histgb"
 
     @override
-    def predict(self, x: Floats, reached: Bools, test: Floats) -> Floats:
-        model = HistGradientBoostingClassifier(early_stopping=True, random_state=1).fit(x, reached)
-        return np.asarray(model.predict_proba(test)[:, 1])
+    def predict(self, x: Floats, reached: Bools, weight: Floats, test: Floats) -> Floats:
+        known = _known(x)
+        model = HistGradientBoostingClassifier(early_stopping=True, random_state=1)
+        model.fit(x[:, known], reached, sample_weight=weight)
+        return np.asarray(model.predict_proba(test[:, known])[:, 1])
 
 
 @dataclass
@@ -61,12 +67,12 @@ class Explainable(Engine):
     pairs: int = 10
 
     @override
-    def predict(self, x: Floats, reached: Bools, test: Floats) -> Floats:
-        known = ~np.isnan(x).all(axis=0)  # a column without a value cannot be binned
+    def predict(self, x: Floats, reached: Bools, weight: Floats, test: Floats) -> Floats:
+        known = _known(x)
         model = ExplainableBoostingClassifier(
             outer_bags=self.bags, interactions=self.pairs, n_jobs=1, random_state=1, max_bins=256
         )
-        model.fit(x[:, known], reached)
+        model.fit(x[:, known], reached, sample_weight=weight)
         return np.asarray(model.predict_proba(test[:, known])[:, 1])
 
 
@@ -84,22 +90,30 @@ class AutoGluon(Engine):
     name = "autogluon"
 
     @override
-    def predict(self, x: Floats, reached: Bools, test: Floats) -> Floats:
+    def predict(self, x: Floats, reached: Bools, weight: Floats, test: Floats) -> Floats:
         script = Path(__file__).with_name("autogluon_run.py")
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            _frame(x).assign(reached=reached.astype(int)).to_parquet(folder / "learn.parquet")
+            _frame(x).assign(reached=reached.astype(int), weight=weight).to_parquet(folder / "learn.parquet")
             _frame(test).to_parquet(folder / "test.parquet")
             command = [str(self.python), str(script), place, str(self.seconds)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's Python
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's
+            except OSError as error:
+                raise EngineError(f"{self.python} cannot be run") from error
             if done.returncode:
-                raise EngineError(f"{self.python} could not run AutoGluon: {done.stderr.strip().splitlines()[-1:]}")
+                raise EngineError(f"{self.python} could not run AutoGluon: {done.stderr.strip().splitlines()[-1]}")
             found = pd.read_parquet(folder / "probability.parquet")["probability"]
         return np.asarray(found.to_numpy(np.float64))
 
 
 ENGINES: Mapping[str, type[HistGradient | Explainable]] = {"histgb": HistGradient, "ebm": Explainable}
 """Engines that need no environment of their own."""
+
+
+def _known(x: Floats) -> Bools:
+    """Columns with a value: those without one cannot be binned."""
+    return np.asarray(~np.isnan(x).all(axis=0))
 
 
 def _frame(x: Floats) -> pd.DataFrame:

@@ -106,10 +106,9 @@ def fitted(task: Task, make: Callable[[], Estimator]) -> Own:
 def measure(task: Task, own: Mapping[str, Own], engines: Sequence[Engine]) -> Iterator[Line]:
     """Score all models on the test rows, target by target."""
     said = {name: model.at_least(task.test.x) for name, model in own.items()}
-    rows, reached = task.learn.take(task.learn.places()), _reached(task, task.test)
+    learn, goal, reached = task.learn, _reached(task, task.learn), _reached(task, task.test)
     for engine in tqdm(engines, f"{task.source}: others", unit="engine", disable=None):
-        goal = _reached(task, rows)
-        said[engine.name] = np.column_stack([engine.predict(rows.x, goal[:, k], task.test.x)
+        said[engine.name] = np.column_stack([engine.predict(learn.x, goal[:, k], learn.weight, task.test.x)
                                              for k in range(goal.shape[1])])  # fmt: skip
     for k, target in enumerate(task.targets):
         for name, places in _ways_to_count(task.test, target):

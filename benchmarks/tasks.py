@@ -62,7 +62,7 @@ LEAST_ANSWERED = 0.01
 """Share of the development people of a cycle who must have answered a question for it to become a feature."""
 TWO_YEARS = 730
 REPEATS = 2
-"""Rows that stand for others who were lost from sight are repeated: twice their weight, rounded."""
+"""Rows that stand for others who were lost from sight are repeated: twice their weight, on average."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ class Rows:
 
     def places(self) -> NDArray[np.int64]:
         """Positions of the rows, each as often as its weight says; once where rows stand for themselves."""
-        often = np.rint(REPEATS * self.weight) if self.weighted else self.weight
-        return np.repeat(np.arange(len(self.x)), often.astype(np.int64))
+        # Rounded along their running sum, so that what one row loses the next one gains.
+        upto = np.rint((REPEATS if self.weighted else 1) * self.weight.cumsum()).astype(np.int64)
+        return np.repeat(np.arange(len(self.x)), np.diff(upto, prepend=0))
 
 
 @dataclass(frozen=True)
