@@ -102,8 +102,8 @@ class _Words:
 
     def others(self, family: str, groups: Groups) -> str:
         """What stands behind the name of a group of more than two outcomes; nothing if there is no such group."""
-        named = [", ".join(self._outcomes(family, group)) for group in groups if len(group) > 2]
-        return "".join(f"{self.page['other']}: {names}." for names in named)
+        named = [[_lower(name) for name in self._outcomes(family, group)] for group in groups if len(group) > 2]
+        return "".join(f"{self.page['other']}: {', '.join(names)}." for names in named)
 
     def _outcomes(self, family: str, group: tuple[str, ...]) -> list[str]:
         return [OUTCOMES[family][outcome][self.language] for outcome in group]
@@ -122,6 +122,11 @@ class _Words:
     def _month(self, name: str) -> str:
         month = MONTHS[self.language][int(name[5:]) - 1]
         return f"{month}/{name[:4]}" if self.language == "fi" else f"{month} {name[:4]}"
+
+
+def _lower(name: str) -> str:
+    """A name in the midst of a sentence."""
+    return name[:1].lower() + name[1:]
 
 
 def _section(section: Section, words: _Words) -> dict[str, Any]:
