@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from typing_extensions import override
 
+from models.contributions import Tables
+from models.trees import read_trees
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -210,11 +213,24 @@ class Boosted(Estimator):
     parameters: Mapping[str, Any] = field(default_factory=lambda: dict(SHALLOW))
     rounds: int = 300
     boosters: Sequence[lgb.Booster] = ()
+    _tables: Tables | None = field(default=None, init=False, repr=False, compare=False)
 
     @override
     def fit(self, x: Floats, reached: Bools) -> Self:
         self.boosters = [self._boost(x, reached[:, k]) for k in range(reached.shape[1])]
+        self._tables = None
         return self
+
+    def tables(self) -> Tables:
+        """What contributions are looked up in; made when first asked for, which takes tenths of a second.
+
+        Raises:
+            ContributionsError: the trees are too deep to be tabulated.
+            TreeError: the trees ask what is never asked here.
+        """
+        if self._tables is None:
+            self._tables = Tables.of(read_trees(self.boosters), len(self.features))
+        return self._tables
 
     def _boost(self, x: Floats, reached: NDArray[np.bool_]) -> lgb.Booster:
         rows = lgb.Dataset(x, reached.astype(np.float64), feature_name=list(self.features), free_raw_data=True)
@@ -226,10 +242,12 @@ class Boosted(Estimator):
 
     @override
     def contributions(self, x: Floats) -> Floats:
-        return np.stack([np.asarray(booster.predict(x, pred_contrib=True)) for booster in self.boosters], axis=1)
+        return self.tables().contributions(x)
 
     @override
     def save(self, folder: Path) -> None:
+        """Write text files only; trees whose contributions cannot be tabulated are refused as by `tables`."""
+        self.tables()
         _write(
             folder, self.features, parameters=dict(self.parameters), rounds=self.rounds, thresholds=len(self.boosters)
         )
@@ -241,7 +259,9 @@ class Boosted(Estimator):
     def load(cls, folder: Path) -> Self:
         said = _read(folder)
         boosters = [lgb.Booster(model_file=folder / f"threshold-{k + 1}.txt") for k in range(said["thresholds"])]
-        return cls(said["features"], said["parameters"], said["rounds"], boosters)
+        loaded = cls(said["features"], said["parameters"], said["rounds"], boosters)
+        loaded.tables()  # now, so that the first patient does not wait for it
+        return loaded
 
 
 KINDS: Mapping[str, type[Estimator]] = {kind.kind: kind for kind in (PointsRule, Logistic, Boosted)}
