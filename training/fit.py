@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupKFold
 
 from models.calibration import Calibrator
-from models.estimators import Estimator
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 FOLDS = 5
 
 
+class Ranker(Protocol):
+    """What can be fitted and calibrated: every estimator of `models.estimators`, and what benchmarks try out."""
+
+    def fit(self, x: Floats, reached: Bools) -> Self:
+        """Learn from rows; returns itself."""
+
+    def margins(self, x: Floats) -> Floats:
+        """Log-odds, shape (n, thresholds)."""
+
+
+R = TypeVar("R", bound=Ranker)
+
+
 def fit(
-    make: Callable[[], Estimator], x: Floats, reached: Bools, groups: ArrayLike, folds: int = FOLDS
-) -> tuple[Estimator, Calibrator]:
+    make: Callable[[], R], x: Floats, reached: Bools, groups: ArrayLike, folds: int = FOLDS
+) -> tuple[R, Calibrator]:
     """Fit an estimator and its calibrator.
 
     Args:
@@ -33,7 +46,7 @@ def fit(
 
 
 def held_out_margins(
-    make: Callable[[], Estimator], x: Floats, reached: Bools, groups: ArrayLike, folds: int = FOLDS
+    make: Callable[[], Ranker], x: Floats, reached: Bools, groups: ArrayLike, folds: int = FOLDS
 ) -> Floats:
     """Margins of every row from an estimator that saw none of its group, shape (n, thresholds)."""
     margins = np.empty(reached.shape)
