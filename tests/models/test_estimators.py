@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from interpret.glassbox import ExplainableBoostingClassifier
 
-from models.estimators import KINDS, Boosted, Estimator, Logistic, PointsRule
+from models.estimators import KINDS, Boosted, Estimator, ExplainableBoosting, Logistic, PointsRule
+from models.estimators.ebm import ADDITIVE
 from training.scores import auroc
 
 FEATURES = ("age", "visits", "fillings")
@@ -24,6 +27,7 @@ MAKERS: dict[str, Callable[[], Estimator]] = {
     "rule": lambda: PointsRule(FEATURES, {"visits": 1.0, "age": 0.1}, {"age": 40.0}),
     "logistic": lambda: Logistic(FEATURES),
     "lightgbm": lambda: Boosted(FEATURES, rounds=40),
+    "ebm": lambda: ExplainableBoosting(FEATURES, {**ADDITIVE, "max_rounds": 200}),
 }
 
 
@@ -119,3 +123,29 @@ def test_a_column_that_is_always_missing_is_harmless() -> None:
     x = np.column_stack([X, np.full(600, np.nan)])
     fitted = Logistic((*FEATURES, "never")).fit(x, REACHED)
     assert np.isfinite(fitted.margins(x)).all()
+
+
+@pytest.mark.parametrize("interactions", [0, 2])
+def test_a_glass_box_says_what_the_library_says(interactions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted_by_library = []
+    fit = ExplainableBoostingClassifier.fit
+    monkeypatch.setattr(
+        ExplainableBoostingClassifier, "fit", lambda self, x, y: fitted_by_library.append(fit(self, x, y)) or self
+    )
+    x = np.column_stack([X, np.full(600, np.nan)])
+    parameters = {**ADDITIVE, "max_rounds": 60, "interactions": interactions}
+    fitted = ExplainableBoosting((*FEATURES, "never"), parameters).fit(x, REACHED)
+    assert {len(term.features) for term in fitted.machines[0].terms} == ({1, 2} if interactions else {1})
+    rows = np.vstack([x, [[np.inf, -np.inf, 1e300, 5.0]], [[0.5, 1.5, 2.5, 3.5]]])
+    for k, machine in enumerate(fitted_by_library):
+        np.testing.assert_allclose(fitted.margins(rows)[:, k], machine.decision_function(rows), rtol=0, atol=1e-12)
+
+
+def test_a_saved_glass_box_predicts_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = MAKERS["ebm"]().fit(X, REACHED)
+    fitted.save(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "interpret"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert ExplainableBoosting.load(tmp_path).margins(X).tobytes() == fitted.margins(X).tobytes()
+    with pytest.raises(ImportError):
+        MAKERS["ebm"]().fit(X, REACHED)
