@@ -21,12 +21,14 @@ from training import leakage
 from training.bootstrap import Resamples
 from training.censoring import what_ifs
 from training.compare import Split, SplitDefinition, reached, test_rows
+from training.coverage import Among, of_interval, of_sets
 from training.evaluation import (
     Amount,
     Booking,
     Captured,
     Checks,
     Cost,
+    Coverage,
     Evaluation,
     LabelBias,
     Learnt,
@@ -38,7 +40,7 @@ from training.groups import Measured, subgroups
 from training.labelbias import label_bias
 from training.performance import curves, perform
 from training.policy import Policy
-from training.slices import dimensions
+from training.slices import Words, dimensions
 from training.utility import amounts, booking, captured, confusion, slots
 from training.validation import ceiling, folds
 
@@ -47,6 +49,8 @@ RULE = "today's rule"
 NO_MODEL = "the same for all"
 BY_HEART, BY_HEART_ROUNDS = {**SHALLOW, "num_leaves": 31, "min_child_samples": 5, "learning_rate": 0.1}, 50
 """Settings with which a model learns rows by heart, if there is anything to recognise them by."""
+COVERED = ("site", "period", "age", "language", "district")
+"""Subgroups in which coverage is counted; sets promise it by site and period."""
 TIMED, SUMMED = 100, 500
 """Rows answered one by one to measure the time, and rows whose reasons are summed up."""
 
@@ -136,12 +140,12 @@ def examine(model: NeedModel, ground: Ground, rule: NeedModel, others: Mapping[s
             subgroups(
                 Measured(predicted.at_least, goal, np.maximum(gap, 0), np.maximum(-gap, 0), test.patient_ids,
                          table.names[1:], policy.net_benefit_at[len(policy.net_benefit_at) // 2]),
-                dimensions(test.about, test.as_of, test.truth.get("access")), policy.assessable,
-                policy.subgroup_resamples,
+                _dimensions(test), policy.assessable, policy.subgroup_resamples,
             )
         ),
         what_ifs=tuple(what_ifs(ground.everyone, everyone.at_least, table)) if len(ground.everyone.fate) else (),
         label_bias=_label_bias(ground, everyone),
+        coverage=_coverage(predicted, ground),
         ceiling=tuple(ceiling(ground.parts, table, ground.resamples)),
         checks=_checks(model, ground),
         cost=_cost(model, test),
@@ -153,6 +157,26 @@ def validated(evaluation: Evaluation, found: Examples, ground: Ground) -> Evalua
     policy = ground.policy
     made = folds(found, lambda: Boosted(found.names), ground.table, policy.validation, policy.assessable)
     return replace(evaluation, folds=tuple(made))
+
+
+def _coverage(predicted: Predictions, ground: Ground) -> tuple[Coverage, ...] | None:
+    """Coverage of the model's prediction sets and intervals; None where it gives none."""
+    test, table, policy = ground.parts.test, ground.table, ground.policy
+    sets = getattr(predicted, "prediction_set", None)
+    if sets is None:
+        return None
+    by = {name: words for name, words in _dimensions(test).items() if name in COVERED}
+    among = Among(by, test.patient_ids, policy.assessable, policy.subgroup_resamples)
+    found = [*of_sets(sets, table.of_visits(test.visits.sum(1)), table.names, among)]
+    for name, amount in (("visits", test.visits), ("minutes", test.minutes)):
+        bounds = getattr(predicted, f"{name}_interval", None)
+        if bounds is not None:
+            found += of_interval(f"interval of {name}", bounds, amount.sum(1), among)
+    return tuple(found)
+
+
+def _dimensions(rows: Examples) -> dict[str, Words]:
+    return dimensions(rows.about, rows.as_of, rows.truth.get("access"))
 
 
 def _needed(test: Examples, table: SegmentTable) -> Floats:
@@ -192,9 +216,8 @@ def _label_bias(ground: Ground, predicted: Predictions) -> tuple[LabelBias, ...]
     everyone = ground.everyone
     if not everyone.truth:
         return ()
-    by = dimensions(everyone.about, everyone.as_of, everyone.truth["access"])
-    least = ground.policy.assessable_rows
-    return tuple(label_bias(everyone, predicted.visits.sum(1), ground.table, by, least))
+    expected, least = predicted.visits.sum(1), ground.policy.assessable_rows
+    return tuple(label_bias(everyone, expected, ground.table, _dimensions(everyone), least))
 
 
 def _checks(model: NeedModel, ground: Ground) -> Checks:

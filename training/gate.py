@@ -280,7 +280,7 @@ def coverage(case: _Case) -> Iterator[Said]:
         yield "sets", "the model gives no sets", f"coverage of at least {least}", None
         return
     for each in found:
-        if each.dimension in ("everyone", *case.policy.asked):
+        if each.dimension in case.policy.covered:
             where = f"{each.segment}, {each.dimension} {each.level}".rstrip()
             figure = f"{each.coverage:.3f} ({each.bounds[0]:.3f} to {each.bounds[1]:.3f}) held"
             yield where, figure, f"not all below {least}", each.bounds[1] >= least

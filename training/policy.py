@@ -52,6 +52,7 @@ class Policy:
     subgroup_auroc_at_least: float
     subgroup_observed_to_expected_between: Band
     coverage_at_least: float
+    covered: tuple[str, ...]
     additivity_at_most: float
     median_ms_at_most: float
     size_mb_at_most: float

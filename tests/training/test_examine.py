@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.estimators import Boosted, Logistic
+from models.need import NeedModel, Predictions
 from models.segments import read_tables
 from tests.training.made import NAMES, POLICY, evaluation, examples
 from training import censoring, validation
@@ -16,6 +17,7 @@ from training.cohort import ABSENT, LEFT, OBSERVED
 from training.compare import SplitDefinition, fit_model, fit_rule, hashed_share, split
 from training.evaluation import Evaluation, EvaluationError, Rows
 from training.examine import NO_MODEL, RULE, Ground, examine, measure, validated
+from training.gate import judge
 from training.groups import Assessable, Measured, subgroups
 from training.labelbias import label_bias
 from training.slices import dimensions
@@ -155,6 +157,32 @@ def test_label_bias_measures_those_who_need_and_do_not_come() -> None:
     assert (best.never_came, best.recorded, best.visits_recorded, best.predicted) == (0, 1, 1, 0.5)
     assert rows["everyone", ""].rows == f"{n:,}"
     assert not list(label_bias(replace(made, truth={}), np.zeros(n), TABLE, by, 10))
+
+
+def test_coverage_is_counted_among_those_whose_need_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets that always hold light and heavy and never moderate; intervals that hold nothing."""
+    predict = type(MODEL).predict
+
+    def with_sets(self: NeedModel, x: np.ndarray) -> Predictions:
+        found = predict(self, x)
+        object.__setattr__(found, "prediction_set", np.tile([True, False, True], (len(x), 1)))
+        object.__setattr__(found, "visits_interval", np.tile([100.0, 101.0], (len(x), 1)))
+        return found
+
+    monkeypatch.setattr(type(MODEL), "predict", with_sets)
+    made = examine(MODEL, GROUND, fit_rule(PARTS.learn, TABLE), {})
+    assert made.coverage is not None
+    found = {(each.dimension, each.level, each.segment): each for each in made.coverage}
+    everyone = [found["everyone", "", name] for name in TABLE.names]
+    assert [each.coverage for each in everyone] == [1, 0, 1]
+    assert {each.size for each in everyone} == {2.0}
+    assert (found["everyone", "", "interval of visits"].coverage, found["everyone", "", "interval of visits"].size) == (
+        0, 1)  # fmt: skip
+    assert ("site", "Clinic A", "light") in found
+    assert not any(segment == "interval of minutes" for _, _, segment in found)
+    verdict = judge(made, None, QUICK)
+    refused = [each for each in verdict.findings if each.rule == "coverage" and each.outcome == "failed"]
+    assert {each.subject.split(",")[0] for each in refused} == {"moderate", "interval of visits"}
 
 
 def test_folds_are_of_patients_never_seen_there_and_of_later_years(found: Evaluation) -> None:

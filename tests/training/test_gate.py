@@ -87,7 +87,7 @@ BREAKS: dict[str, tuple[str, Callable[[], Evaluation], str]] = {
     "no subgroup assessable": ("worst_subgroup", lambda: evaluation(subgroups=()), "no subgroup could be assessed"),
     "sets that hold too little": (
         "coverage",
-        lambda: evaluation(coverage=(Coverage("everyone", "", "400", "heavy", 0.6, (0.55, 0.65), 1.4),)), "0.600"),
+        lambda: evaluation(coverage=(Coverage("site", "Clinic A", "400", "heavy", 0.6, (0.55, 0.65), 1.4),)), "0.600"),
     "reasons that do not add up": ("additive_reasons", lambda: checks(additivity=0.01), "1.0e-02 log-odds"),
     "too slow": ("cost", lambda: evaluation(cost=replace(evaluation().cost, median_ms=500.0)), "500.0 ms"),
     "too large": ("cost", lambda: evaluation(cost=replace(evaluation().cost, size_bytes=10**9)), "1000.00 MB"),
