@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, softmax
 from tqdm import tqdm
 
-from benchmarks.real import nhanes_task, rand_task
+from benchmarks.tasks import nhanes_task, rand_task
 from models.contributions import Tables
 from models.estimators import SHALLOW, Boosted
 from models.segments import read_tables, table_on

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.counts import CountScores, measure_counts
-from benchmarks.engines import ENGINES, AutoGluon, Engine, EngineError
+from benchmarks.learners import ENGINES, AutoGluon, Engine, EngineError
 from benchmarks.paired import RESOLUTION, Difference, Outcome
 from benchmarks.tasks import SOURCES, Rows, Task, by_hash, held
 from models.calibration import Calibrator

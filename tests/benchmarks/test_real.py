@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import engines, paired, real
+from benchmarks import learners, paired, real
 from benchmarks.counts import MODELS, measure_counts, poisson_deviance
-from benchmarks.engines import AutoGluon, Engine, EngineError, Explainable, HistGradient
+from benchmarks.learners import AutoGluon, Engine, EngineError, Explainable, HistGradient
 from benchmarks.paired import Difference, Outcome
 from benchmarks.real import main
 from benchmarks.tasks import (
@@ -316,7 +316,7 @@ def test_an_environment_without_autogluon_is_named() -> None:
 
 
 def test_engines_are_named_as_their_results_are() -> None:
-    assert all(engine.name == name for name, engine in engines.ENGINES.items())
+    assert all(engine.name == name for name, engine in learners.ENGINES.items())
 
 
 def test_an_empty_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
