@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import mlflow
@@ -18,8 +20,10 @@ import yaml
 
 from features.dental import DENTAL
 from records import store
+from records.history import History, raw_table
 from tests.training.conftest import LENIENT
 from tests.training.made import policy_file
+from training.__main__ import main as train
 
 ROOT = Path(__file__).parent.parent
 BINARIES = Path(sys.executable).parent
@@ -40,12 +44,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "evaluate": {"examples": folder / "examples.parquet", "policy": policy},
         "promote": {"examples": folder / "examples.parquet", "policy": policy, "signed_by": "Anna Esimerkki"},
         "score": {"history": folder / "records", "as_of": "2026-01-01", "out": folder / "scores.parquet"},
+        "monitor": {"records": folder / "served", "reference": folder / "reference.json", "out": folder / "monitor"},
     }
     assert list(options) == list(entry_points())
     for entry, parameters in options.items():
+        if entry == "monitor":
+            serve(folder / "records", folder / "served")
+            command = ["reference", "--since", "2020-01-01", "--records", str(folder / "served"),
+                       "--reference", str(folder / "reference.json")]  # fmt: skip
+            assert train(command) == 0
         run_entry(entry, parameters, folder)
     yield folder
     mlflow.set_tracking_uri(None)
+
+
+def serve(records: Path, out: Path) -> None:
+    """A history as a service leaves it: with an assessment of everybody in each of the last months."""
+    history = store.read(records)
+    now = datetime.now(UTC)
+    rows = [
+        {"patient_id": name, "event_id": f"{name}-{ago}", "event_time": now - timedelta(days=30 * ago),
+         "recorded_at": now - timedelta(days=30 * ago), "source": "service", "model_version": "1",
+         "features_version": DENTAL.version, "rules_version": "1", "suggested": "light",
+         "at_least_moderate": 0.2, "at_least_heavy": 0.1}
+        for name in history.patient_ids.to_pylist()[:300] for ago in range(1, 15)
+    ]  # fmt: skip
+    store.write(History.of({**history.tables, "assessments": raw_table("assessments", rows)}), out)
 
 
 def entry_points() -> dict[str, object]:
@@ -80,6 +104,13 @@ def run_entry(entry: str, parameters: dict[str, object], folder: Path) -> None:
 def test_mlflow_finds_the_project_file_by_its_symlink() -> None:
     assert (ROOT / "MLproject").is_symlink()
     assert (ROOT / "MLproject").readlink() == Path("mlproject.yaml")
+
+
+def test_a_quiet_service_is_found_quiet(folder: Path) -> None:
+    months = json.loads((folder / "monitor" / "monitor.json").read_text(encoding="utf-8"))
+    assert len(months) == 12
+    assert months[-1]["figures"]
+    assert not months[-1]["breaches"]
 
 
 def test_every_entry_point_ran(folder: Path) -> None:

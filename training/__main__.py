@@ -1,6 +1,6 @@
 """The commands of training, also entry points of `mlproject.yaml`: `python -m training COMMAND --help` says more.
 
-features, train, evaluate, promote, rollback, compare, reproduce, score.
+features, train, evaluate, promote, rollback, compare, reproduce, score, reference, monitor.
 """
 
 from __future__ import annotations
@@ -8,20 +8,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 EXAMPLES, POLICY = Path("var/examples.parquet"), Path(__file__).parent / "policy.toml"
+LIMITS = Path(__file__).parent / "monitor" / "limits.toml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 3 refused, 1 not possible, 2 wrongly asked."""
+    """Run one command; returns the exit status: 0 done, 1 not possible, 2 wrongly asked, 3 refused, 4 past a limit."""
     options = _parser().parse_args(arguments)
     from training import commands, score
+    from training.monitor import command as monitoring
 
     run = {
         "features": commands.features, "train": commands.train, "evaluate": commands.evaluate,
         "promote": commands.promote, "rollback": commands.rollback, "compare": commands.compare_models,
         "reproduce": commands.reproduce, "score": score.run,
+        "reference": monitoring.run, "monitor": monitoring.run,
     }[options.command]  # fmt: skip
     try:
         return run(options)
@@ -58,7 +62,24 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("run_id", help="id of a training run")
     reproduce.add_argument("--examples", type=Path, help="file of examples, when it is not where the run found it")
     _add_score(commands)
+    _add_monitor(commands)
     return parser
+
+
+def _add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    reference = commands.add_parser("reference", help="say what is normal, from a quiet stretch of service")
+    reference.add_argument("--since", type=date.fromisoformat, required=True, help="first day, YYYY-MM-DD")
+    monitor = commands.add_parser("monitor", help="judge the last whole months of service; status 4 beyond a limit")
+    monitor.add_argument("--months", type=int, default=12, help="how many (default %(default)s)")
+    monitor.add_argument("--limits", type=Path, default=LIMITS, help="what is let pass")
+    monitor.add_argument("--out", type=Path, default=Path("var/monitor"), help="folder for the report as JSON, page "
+                         "and metrics (default %(default)s)")  # fmt: skip
+    for parser in (reference, monitor):
+        parser.add_argument("--records", type=Path, default=Path("var/records"), help="folder of the record history "
+                            "with the assessments served (default %(default)s)")  # fmt: skip
+        parser.add_argument("--reference", type=Path, default=Path("var/reference.json"),
+                            help="file that says what is normal (default %(default)s)")  # fmt: skip
+        parser.add_argument("--until", type=date.fromisoformat, help="last day, YYYY-MM-DD (default: today)")
 
 
 def _add_ground(parser: argparse.ArgumentParser) -> None:

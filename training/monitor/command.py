@@ -1,16 +1,22 @@
-"""The scheduled command: judge a stretch of service that a record history holds, and say what to do."""
+"""The commands: say what is normal from a quiet stretch of service; judge later months, and say what to do."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 from tqdm import tqdm
 
 from features.catalogue import Catalogue
-from models.segments import SegmentTable
+from features.dental import DENTAL
+from features.evaluate import Matrix
+from features.profile import Profile
+from models.segments import SegmentTable, read_tables, table_on
 from records import store
+from records.clock import HELSINKI, end_of_day, start_of_day
 from training.monitor.figures import Standard
 from training.monitor.limits import DEFAULT, Limits
 from training.monitor.reference import Reference
@@ -51,6 +57,39 @@ def monitor(
         staged.replace(out / f"monitor.{name}")
     _say(judged)
     return BREACHED if judged[-1].breaches else 0
+
+
+def settle(
+    records: Path, out: Path, catalogue: Catalogue, segments: SegmentTable, *, first: datetime, until: datetime
+) -> int:
+    """Write what is normal, from the assessments served from `first` on and before `until` (both aware).
+
+    Raises:
+        MonitorError: nothing was served then.
+        NoReferenceError: nothing was suggested then.
+    """
+    served = _served(records, catalogue, segments, until)
+    quiet = served.between(int(first.timestamp() * 1_000_000), int(until.timestamp() * 1_000_000))
+    if not len(quiet):
+        raise MonitorError(f"{records} holds no assessments from {first:%Y-%m-%d} to {until:%Y-%m-%d}")
+    profile = Profile.of(catalogue.version, Matrix(quiet.names, quiet.x), pa.array(quiet.patient_ids)).published()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staged = out.with_name(f"{out.name}.part")
+    Reference.of(quiet, profile).write(staged)
+    staged.replace(out)
+    print(f"{len(quiet)} assessments say what is normal: {out}")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """`python -m training monitor` and `reference`, as the command line asks."""
+    until = end_of_day(options.until) if options.until else datetime.now(UTC)
+    segments = table_on(read_tables(), until.astimezone(HELSINKI).date())
+    if options.command == "reference":
+        first = start_of_day(options.since)
+        return settle(options.records, options.reference, DENTAL, segments, first=first, until=until)
+    return monitor(options.records, options.reference, options.out, DENTAL, segments, until=until,
+                   months=options.months, limits=options.limits)  # fmt: skip
 
 
 def months_before(until: datetime, months: int) -> datetime:

@@ -20,7 +20,7 @@ from records.history import History
 from tests.rows import event, history, patient
 from tests.training.monitor.service import FIRST, SEGMENTS, UNTIL, VERSION, service
 from tests.training.monitor.test_shifts import judged, one_site_overrides
-from training.monitor.command import BREACHED, MonitorError, monitor, months_before
+from training.monitor.command import BREACHED, MonitorError, monitor, months_before, settle
 from training.monitor.limits import DEFAULT, Limits, LimitsError
 from training.monitor.reference import NoReferenceError, Reference, expected_auroc
 from training.monitor.report import Judged, as_json, as_metrics, as_page
@@ -232,6 +232,13 @@ class TestCommand:
                          until=instant("2025-12-15"), months=2)  # fmt: skip
         assert status == BREACHED
         assert "2025-11 recalibrate: share of suggestions of heavy is 1, expected 0" in capsys.readouterr().out
+
+    def test_what_is_normal_is_read_off_a_quiet_stretch(self, tmp_path: Path) -> None:
+        records, out = self.folder(tmp_path), tmp_path / "new" / "reference.json"
+        settle(records, out, VISITS, SEGMENTS, first=instant("2025-11-01"), until=instant("2025-12-01"))
+        assert Reference.read(out).suggested == (1.0, 0.0, 0.0)
+        with pytest.raises(MonitorError, match="holds no assessments from 2025-11-15 to 2025-12-01"):
+            settle(records, out, VISITS, SEGMENTS, first=instant("2025-11-15"), until=instant("2025-12-01"))
 
     def test_a_history_without_assessments_is_refused(self, tmp_path: Path) -> None:
         records = self.folder(tmp_path)
