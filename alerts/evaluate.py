@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -47,7 +48,9 @@ def evaluate(
 
 def unwatched(vouchers: Vouchers, definitions: Mapping[str, Definition]) -> dict[str, int]:
     """How many vouchers name a definition that is not there, by that name."""
-    counts = {name: len(some) for name, some in vouchers.by_definition()}
+    counts: Counter[str] = Counter()
+    for name, some in vouchers.by_definition():
+        counts[name] += len(some)
     return {name: count for name, count in counts.items() if name not in definitions}
 
 

@@ -16,6 +16,7 @@ from alerts.times import helsinki_day
 
 CHANGING = ("patient_id", "provider_id", "definition_id", "variables", "state", "ended_at", "ended_why")
 """What may change of an alert that was found before."""
+WHOSE = ["voucher_id", "definition_id", "subject"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Plan:
         written: alerts that are new, or differ in `CHANGING` from what is there, as `ALERTS`.
         opened: of those, the ones that are open and were not.
         closed: of those, the ones that were open and are over.
-        past: of those, the ones that are new and over.
+        past: whose the ones are that are new and over (`WHOSE`).
         withdrawn: alerts that were found, and according to what is known now never were, as they are stored.
         staying: alerts that were open and still are.
     """
@@ -49,7 +50,7 @@ class Plan:
     def only_closing(self) -> Plan:
         """Only what ends alerts or withdraws them; what opens is left to the next run."""
         nothing = self.opened.slice(0, 0)
-        return replace(self, written=self.closed, opened=nothing, past=nothing, staying=nothing)
+        return replace(self, written=self.closed, opened=nothing, past=nothing.select(WHOSE), staying=nothing)
 
 
 def plan(stored: pa.Table, found: pa.Table) -> Plan:
@@ -60,11 +61,11 @@ def plan(stored: pa.Table, found: pa.Table) -> Plan:
         found: those that the rules find now, as `ALERTS`.
     """
     place = pc.index_in(found["alert_id"], stored["alert_id"])
-    is_new = pc.is_null(place).combine_chunks()
+    is_new = pc.is_null(place)
     known = found.filter(pc.invert(is_new))
     before = stored.take(place.drop_null())
     was_open, is_open = pc.equal(before["state"], "open"), pc.equal(known["state"], "open")
-    new = found.filter(is_new)
+    new = found.filter(is_new) if known.num_rows else found  # the first run ever finds many, and need not copy them
     reopened = known.filter(pc.and_not(is_open, was_open))
     gone = pc.and_(
         pc.is_null(pc.index_in(stored["alert_id"], found["alert_id"])), pc.not_equal(stored["state"], "withdrawn")
@@ -73,7 +74,7 @@ def plan(stored: pa.Table, found: pa.Table) -> Plan:
         written=pa.concat_tables([new, known.filter(_differ(known, before))]),
         opened=pa.concat_tables([new.filter(pc.equal(new["state"], "open")), reopened]),
         closed=known.filter(pc.and_not(was_open, is_open)),
-        past=new.filter(pc.not_equal(new["state"], "open")),
+        past=new.select(WHOSE).filter(pc.not_equal(new["state"], "open")),
         withdrawn=stored.filter(gone),
         staying=known.filter(pc.and_(was_open, is_open)),
     )

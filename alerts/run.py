@@ -140,13 +140,16 @@ def _find(engine: Engine, now: datetime, progress: Progress) -> _Found:
             vouchers = read_vouchers(connection, now, done=done)
         with progress("read alerts") as done:
             stored = stored_alerts(connection, done=done)
+    # What reading took is given back before the rules take more: else both count for the memory of a large run.
+    pa.default_memory_pool().release_unused()
     with progress("apply rules") as done:
         changes = plan(stored, evaluate(vouchers, definitions, now, done))
         due = due_messages(changes, definitions, now, last.now)
+    used = sorted({name for name, _ in vouchers.by_definition()})
     outcome = Outcome(
         vouchers=len(vouchers),
         unwatched=unwatched(vouchers, definitions),
-        examples=[name for name, _ in vouchers.by_definition() if name in definitions and definitions[name].example],
+        examples=[name for name in used if name in definitions and definitions[name].example],
         counts=_counts(changes, due),
     )
     return _Found(changes, due, definitions, last, audit, outcome)

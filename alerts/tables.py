@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     event,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -34,6 +35,7 @@ from alerts.schema import (
 from records.database.tables import METADATA as RECORDS
 from records.database.tables import TEXT, Instant
 
+IS_OPEN = text("state = 'open'")
 METADATA = MetaData(naming_convention=RECORDS.naming_convention)
 
 
@@ -95,7 +97,7 @@ alerts = Table(
     CheckConstraint("(state = 'open') = (ended_at IS NULL)", name="ended_at_unless_open"),
     CheckConstraint("(state = 'open') = (ended_why IS NULL)", name="ended_why_unless_open"),
     Index(None, "voucher_id"),
-    Index(None, "state", "breached_on"),
+    Index("ix_alerts_open", "breached_on", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
 )
 """One row is one alert; the columns are those of `alerts.schema.ALERTS`."""
 

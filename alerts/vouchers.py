@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 
 from alerts.times import NEVER, Flags, Ints, day_of, start_of
 
+BLOCK = 100_000
+"""How many vouchers a rule sees at once: enough to cost nothing, few enough for its arrays to stay small."""
+
 
 @dataclass(frozen=True)
 class Vouchers:
@@ -68,11 +71,12 @@ class Vouchers:
         return replace(self, valid_until=np.where(self.valid_until < NEVER, self.valid_until, counted))
 
     def by_definition(self) -> Iterator[tuple[str, Vouchers]]:
-        """The vouchers of one definition after another, without copying them."""
+        """The vouchers of one definition after another, in blocks of at most `BLOCK`, without copying them."""
         runs = pc.run_end_encode(self.definition_id)
         start = 0
         for name, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-            yield name, self._between(start, end)
+            for first in range(start, end, BLOCK):
+                yield name, self._between(first, min(first + BLOCK, end))
             start = end
 
     def _between(self, start: int, end: int) -> Vouchers:

@@ -90,7 +90,8 @@ def _create_alerts() -> None:
         key=["alert_id"],
     )
     _index("alerts", "voucher_id")
-    _index("alerts", "state", "breached_on")
+    is_open = sa.text("state = 'open'")
+    op.create_index("ix_alerts_open", "alerts", ["breached_on"], sqlite_where=is_open, postgresql_where=is_open)
 
 
 def _create_feedback() -> None:
