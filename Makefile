@@ -38,6 +38,9 @@ setup: .venv/tools  ## Make the virtual environment and install the locked depen
 demo: .venv/installed  ## From a simulated population to served, explained assessments (CHECK=1: check and stop)
 	@$(RUN) demo.py --port $(PORT) --mlflow-port $(MLFLOW_PORT) $(if $(CHECK),--check)
 
+demo-alerts: .venv/installed  ## A week of a simulated city of vouchers (CHECK=1: check)
+	@$(RUN) demo_alerts.py $(if $(CHECK),--check)
+
 test: lint  ## Lint, types, import contract, all tests with coverage
 	@$(RUN) -m pytest
 
@@ -60,6 +63,18 @@ benchmark-fhir: .venv/tools  ## Speed of reading FHIR against the bare parse: [D
 benchmark-imports: .venv/tools  ## Speed of importing AvoHilmo against the bare parse
 	@$(RUN) -m benchmarks.imports
 
+benchmark-features: .venv/tools  ## Speed of features against other engines and bare reading: [ARGS="--rounds 1 ..."]
+	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.features $(ARGS)
+
+benchmark-alerts: .venv/tools  ## A million vouchers against one voucher at a time: [ARGS="--vouchers 100000 ..."]
+	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.alerts $(ARGS)
+
+benchmark-interview: .venv/tools  ## The shortest interview on real answers and simulated people: [DATA=folder] [ARGS=...]
+	@$(RUN) -m benchmarks.interview $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+benchmark-forms: .venv/tools  ## Three forms of the segment model: [DATA=folder] [ARGS="--examples FILE ..."]
+	@$(RUN) -m benchmarks.forms $(if $(DATA),--data "$(DATA)") $(ARGS)
+
 fidelity: .venv/tools  ## Hold the simulated population against published figures; rewrites docs/fidelity.*
 	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.fidelity
 
@@ -70,4 +85,5 @@ lock: .venv/tools  ## Resolve the dependencies anew and lock them with hashes
 clean:  ## Remove what the demo made: records, models, runs
 	@rm -rf var mlruns mlartifacts mlflow.db
 
-.PHONY: help setup demo test nightly lint benchmark-real benchmark-fhir benchmark-imports fidelity lock clean
+.PHONY: help setup demo demo-alerts test nightly lint benchmark-real benchmark-fhir benchmark-imports benchmark-features \
+	benchmark-alerts benchmark-interview benchmark-forms fidelity lock clean

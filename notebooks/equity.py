@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pyarrow.parquet as pq
 
 from features.dental import DENTAL
@@ -67,8 +66,10 @@ for dimension, words in groups.items():
             continue
         ratio = events / p[members].sum()
         points.append((f"{dimension}: {level}", ratio))
-        print(f"{dimension:<26}{level:<26}{members.sum():>6} rows  AUROC {auroc(p[members], reached[members]):.2f}"
-              f"  O:E {ratio:.2f}")
+        print(
+            f"{dimension:<26}{level:<26}{members.sum():>6} rows  AUROC {auroc(p[members], reached[members]):.2f}"
+            f"  O:E {ratio:.2f}"
+        )
 
 # %%
 figure, axis = plt.subplots(figsize=(7, 0.28 * len(points) + 1))

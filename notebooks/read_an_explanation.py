@@ -77,8 +77,11 @@ assert abs(contributions.sum() - margin) < 1e-9
 weights = group_weights(DENTAL, contributions[:-1])
 strongest = sorted(weights, key=lambda group: abs(weights[group]))[-10:]
 figure, axis = plt.subplots(figsize=(7, 4))
-axis.barh([ABOUT[group].en for group in strongest], [weights[group] for group in strongest],
-          color=["C3" if weights[group] > 0 else "C0" for group in strongest])
+axis.barh(
+    [ABOUT[group].en for group in strongest],
+    [weights[group] for group in strongest],
+    color=["C3" if weights[group] > 0 else "C0" for group in strongest],
+)
 axis.axvline(0, color="0.5")
 axis.set(xlabel="log-odds", title="What raises and lowers this estimate")
 figure.tight_layout()

@@ -44,7 +44,8 @@ pq.write_table(examples.derive(folder / "records", DENTAL, CohortDefinition()), 
 found = examples.read(folder / "examples.parquet")
 table = table_on(read_tables(), found.latest().date())
 parts = compare.split(found, compare.SplitDefinition(), table.horizon_days)
-print(f"{len(parts.learn):,} rows to learn from; {len(parts.test):,} of other patients from {parts.test_from:%Y-%m-%d} on")
+print(f"{len(parts.learn):,} rows to learn from")
+print(f"{len(parts.test):,} rows of other patients to test on, from {parts.test_from:%Y-%m-%d}")
 
 # %% [markdown]
 # ## Three models, the same rows
@@ -52,8 +53,8 @@ print(f"{len(parts.learn):,} rows to learn from; {len(parts.test):,} of other pa
 # %%
 models = dict(compare.fit_all(parts.learn, table))
 scores = {kind: compare.evaluate(model, parts.test, table) for kind, model in models.items()}
-print(compare.table_text({(segment, kind): each[segment] for segment in table.names[1:] for kind, each in scores.items()},
-                         ("at least", "model")))
+rows = {(segment, kind): each[segment] for segment in table.names[1:] for kind, each in scores.items()}
+print(compare.table_text(rows, ("at least", "model")))
 
 # %% [markdown]
 # An AUROC above .95 would be a leak until shown otherwise: published systems reach .75 to .88.
