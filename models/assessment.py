@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from features.catalogue import Catalogue
 from features.evaluate import Matrix, Moments, evaluate
-from models.need import ModelError, NeedModel
+from models.differences import Lighter, lighter
+from models.need import ModelError, NeedModel, Predictions
 from models.reasons import Reason, reasons
 from models.segments import FirstAppointment, Segment, SegmentTable
 from records.history import History
@@ -26,6 +27,15 @@ class Expected:
 
     total: float
     by_profession: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From `low` to `high`, both included: at least `confidence` of patients like this one lie inside."""
+
+    low: float
+    high: float
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,11 @@ class Assessment:
         reasons: why, strongest first.
         events_seen: number of events known at the moment, of the tables that features read.
         latest_event: when the latest of them happened.
+        prediction_set: segments that cannot be ruled out, in rising order without a gap; it holds the suggested and the
+            most probable one. None without history, and where the model has no calibration rows.
+        visits_interval: how many visits, at that confidence; None as the set. It holds what is expected.
+        minutes_interval: how many chair minutes; None as the set. It holds what is expected.
+        lighter: what would have to differ for a lighter segment; None unless asked for, and for the lightest.
     """
 
     status: Status
@@ -60,12 +75,26 @@ class Assessment:
     reasons: tuple[Reason, ...]
     events_seen: int
     latest_event: datetime | None
+    prediction_set: tuple[Segment, ...] | None = None
+    visits_interval: Interval | None = None
+    minutes_interval: Interval | None = None
+    lighter: Lighter | None = None
 
 
 def assess(
-    model: NeedModel, catalogue: Catalogue, segments: SegmentTable, history: History, as_of: datetime
-) -> Assessment:
+    model: NeedModel, catalogue: Catalogue, segments: SegmentTable, history: History, as_of: datetime, *,
+    group: str | None = None, differences: bool = False,
+) -> Assessment:  # fmt: skip
     """Assess the one patient of a history.
+
+    Args:
+        model: the need model.
+        catalogue: the features that it reads.
+        segments: the dated table that its labels were cut by.
+        history: of one patient.
+        as_of: the moment, aware.
+        group: site of the patient, for models that are calibrated by it.
+        differences: whether to search for what would have to differ for a lighter segment; some milliseconds more.
 
     Raises:
         ModelError: the model was made for another version of the catalogue.
@@ -83,7 +112,7 @@ def assess(
             "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
         )
     matrix = evaluate(catalogue, history, Moments.of([patient_id], [as_of]))
-    predicted = model.predict(matrix.values)
+    predicted = model.predict(matrix.values, None if group is None else [group])
     at = int(segments.suggest(predicted.at_least)[0])
     return Assessment(
         status="assessed",
@@ -97,6 +126,10 @@ def assess(
         reasons=tuple(_reasons(model, catalogue, matrix, at)),
         events_seen=seen,
         latest_event=latest,
+        prediction_set=_set(segments, predicted, at),
+        visits_interval=_interval(model, predicted.visits_interval, "visits"),
+        minutes_interval=_interval(model, predicted.minutes_interval, "minutes"),
+        lighter=lighter(model, catalogue, segments, matrix.values[0], group) if differences else None,
     )
 
 
@@ -119,6 +152,20 @@ def _known(catalogue: Catalogue, history: History, as_of: datetime) -> tuple[int
 def _expected(model: NeedModel, amounts: np.ndarray) -> Expected:
     by_profession = dict(zip(model.need.professions, amounts.tolist(), strict=True))
     return Expected(float(amounts.sum()), by_profession)
+
+
+def _set(segments: SegmentTable, predicted: Predictions, at: int) -> tuple[Segment, ...] | None:
+    """The segments that cannot be ruled out, with the suggested one and all between."""
+    if predicted.prediction_set is None:
+        return None
+    inside = [*np.flatnonzero(predicted.prediction_set[0]).tolist(), at]
+    return segments.segments[min(inside) : max(inside) + 1]
+
+
+def _interval(model: NeedModel, found: np.ndarray | None, what: Literal["visits", "minutes"]) -> Interval | None:
+    if found is None or model.uncertainty is None:
+        return None
+    return Interval(float(found[0, 0]), float(found[0, 1]), getattr(model.uncertainty, what).confidence)
 
 
 def _reasons(model: NeedModel, catalogue: Catalogue, matrix: Matrix, at: int) -> list[Reason]:

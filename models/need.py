@@ -1,20 +1,24 @@
-"""The need model: probabilities of the segments, and the visits and minutes that they imply, by profession."""
+"""The need model: probabilities of the segments, the visits and minutes that follow, and how sure all that is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from models.calibration import Calibrator, segment_probabilities
+from models.amounts import Amounts
+from models.calibration import AnyCalibrator, from_json, segment_probabilities, to_json
+from models.conformal import Conformal
 from models.estimators import KINDS, Estimator
+from models.intervals import Intervals
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Predictions:
         probabilities: probability of each segment, shape (n, segments).
         visits: expected visits of the episode, shape (n, professions).
         minutes: expected chair minutes of the episode, shape (n, professions).
+        prediction_set: whether each segment cannot be ruled out, shape (n, segments); None if the model cannot say.
+        visits_interval: lowest and highest number of visits, shape (n, 2); None if the model cannot say.
+        minutes_interval: lowest and highest chair minutes, shape (n, 2); None if the model cannot say.
     """
 
     margins: Floats
@@ -67,45 +74,90 @@ class Predictions:
     probabilities: Floats
     visits: Floats
     minutes: Floats
+    prediction_set: Bools | None = None
+    visits_interval: Floats | None = None
+    minutes_interval: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """How sure a model is, learnt from calibration rows that nothing else was learnt from.
+
+    Attributes:
+        sets: segments that cannot be ruled out.
+        visits: interval of the episode's visits.
+        minutes: interval of its chair minutes.
+    """
+
+    sets: Conformal
+    visits: Intervals
+    minutes: Intervals
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """What `dataclasses.asdict` and JSON have made of it."""
+        visits, minutes = (Intervals.from_json(said[name]) for name in ("visits", "minutes"))
+        return cls(Conformal.from_json(said["sets"]), visits, minutes)
 
 
 @dataclass(frozen=True)
 class NeedModel:
-    """A fitted estimator with its calibration, its need table, and what it was made from.
+    """A fitted estimator with its calibration, its amounts, its uncertainty, and what it was made from.
 
     Attributes:
         estimator: ranks patients.
         calibrator: turns margins into probabilities.
-        need: turns probabilities into visits and minutes, so that the three can never contradict each other.
+        need: average visits and minutes of each segment; what is expected where there are no `amounts`.
         catalogue: version of the feature catalogue that the estimator reads.
         segments_from: first day of the dated table of segments that the labels were cut by.
+        amounts: turns probabilities into a patient's own visits and minutes, so that they never contradict each other.
+        uncertainty: sets and intervals; None in a model without calibration rows.
+        ranges: for features that a person can change, the values of usual patients, rising.
     """
 
     estimator: Estimator
-    calibrator: Calibrator
+    calibrator: AnyCalibrator
     need: NeedTable
     catalogue: str
     segments_from: str
+    amounts: Amounts | None = None
+    uncertainty: Uncertainty | None = None
+    ranges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
-    def predict(self, x: Floats) -> Predictions:
-        """Predict from feature values of shape (n, features), columns in the estimator's order."""
+    def predict(self, x: Floats, groups: ArrayLike | None = None) -> Predictions:
+        """Predict from feature values.
+
+        Args:
+            x: shape (n, features), columns in the estimator's order.
+            groups: site (or period) of each row, for models that are calibrated by it; others make no difference.
+        """
         margins = self.estimator.margins(x)
-        at_least = self.calibrator.at_least(margins)
+        at_least = self.calibrator.at_least(margins, groups)
         probabilities = segment_probabilities(at_least)
+        visits, minutes = self._expected(x, at_least, probabilities)
+        found = Predictions(margins, at_least, probabilities, visits, minutes)
+        return found if self.uncertainty is None else _with_uncertainty(found, self.uncertainty, groups)
+
+    def _expected(self, x: Floats, at_least: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
+        if self.amounts is not None:
+            return self.amounts.expected(x, at_least)
         # Not a matrix product: its last bits would depend on how many rows come together.
         visits, minutes = (
             np.einsum("nk,kp->np", probabilities, np.array(table)) for table in (self.need.visits, self.need.minutes)
         )
-        return Predictions(margins, at_least, probabilities, visits, minutes)
+        return visits, minutes
 
     def save(self, folder: Path) -> None:
         """Write the model as text files into an existing folder."""
         said = {
             "kind": self.estimator.kind,
-            "calibrator": asdict(self.calibrator),
+            "calibrator": to_json(self.calibrator),
             "need": asdict(self.need),
             "catalogue": self.catalogue,
             "segments_from": self.segments_from,
+            "amounts": None if self.amounts is None else self.amounts.save(folder),
+            "uncertainty": None if self.uncertainty is None else asdict(self.uncertainty),
+            "ranges": self.ranges,
         }
         (folder / "need.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
         self.estimator.save(folder)
@@ -119,11 +171,30 @@ class NeedModel:
         """
         try:
             said: dict[str, Any] = json.loads((folder / "need.json").read_text(encoding="utf-8"))
-            estimator = KINDS[said["kind"]].load(folder)
-            return cls(estimator, Calibrator(**_tuples(said["calibrator"])), NeedTable(**_tuples(said["need"])),
-                       said["catalogue"], said["segments_from"])  # fmt: skip
+            # Models saved before these existed have neither amounts of their own nor uncertainty nor ranges.
+            amounts, uncertainty = said.get("amounts"), said.get("uncertainty")
+            return cls(
+                KINDS[said["kind"]].load(folder), from_json(said["calibrator"]), NeedTable(**_tuples(said["need"])),
+                said["catalogue"], said["segments_from"], amounts and Amounts.load(folder, amounts),
+                uncertainty and Uncertainty.from_json(uncertainty), _tuples(said.get("ranges", {})),
+            )  # fmt: skip
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder} holds no need model that can be read: {error}") from error
+
+
+def _with_uncertainty(found: Predictions, uncertainty: Uncertainty, groups: ArrayLike | None) -> Predictions:
+    return replace(
+        found,
+        prediction_set=uncertainty.sets.sets(found.at_least, groups),
+        visits_interval=_around(uncertainty.visits.of(found.probabilities, groups), found.visits.sum(1)),
+        minutes_interval=_around(uncertainty.minutes.of(found.probabilities, groups), found.minutes.sum(1)),
+    )
+
+
+def _around(interval: Floats, expected: Floats) -> Floats:
+    """The interval, widened to the whole numbers around what is expected, where that lies outside of it."""
+    low, high = interval.T
+    return np.column_stack([np.minimum(low, np.floor(expected)), np.maximum(high, np.ceil(expected))])
 
 
 class ModelError(ValueError):
