@@ -63,9 +63,8 @@ def _columns(table: str) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
 
 
 @st.composite
-def families(draw: st.DrawFn, name: str) -> Family:
-    """Any family of events that means something."""
-    table = draw(st.sampled_from(SOURCES))
+def families(draw: st.DrawFn, name: str, table: str) -> Family:
+    """Any family of a table's events that means something."""
     numbers, texts = _columns(table)
     able = {**numbers, **texts}
     measures = _measures(table, tuple(sorted(able)))
@@ -109,11 +108,12 @@ def _wanted(known: list[Any]) -> list[Any]:
 
 @st.composite
 def catalogues(draw: st.DrawFn) -> Catalogue:
-    """A few families of events, and shares of those that can be divided."""
-    found = [draw(families(f"f{at}")) for at in range(draw(st.integers(1, 6)))]
+    """A few families of one table or two, so that they have much in common, and shares of those that can be divided."""
+    tables = draw(st.lists(st.sampled_from(SOURCES), min_size=1, max_size=2))
+    found = [draw(families(f"f{at}", draw(st.sampled_from(tables)))) for at in range(draw(st.integers(1, 8)))]
     whole = [family for family in found if not family.by]
     pairs = [(top, bottom) for top in whole for bottom in whole if set(top.windows) <= set(bottom.windows)]
-    shares = [share(top, bottom, f"s{at}", L, "x") for at, (top, bottom) in enumerate(pairs)]
+    shares = [share(top, bottom, f"s{at}", L, "x") for at, (top, bottom) in enumerate(pairs[:4])]
     return Drawn(*found, *shares)
 
 
