@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.records.database.conftest import postgres, postgres_url  # noqa: F401 - fixtures for tests of storage
 
 from features.dental import DENTAL
 from models.calibration import Calibrator
