@@ -15,6 +15,7 @@ from models.contributions import Tables
 from models.trees import read_trees
 from records.schema import INSTANT, PROFESSIONS
 from tests.records.test_studies import nhanes_rows, rand_rows
+from training.cohort import OBSERVED
 
 RNG = np.random.default_rng(4)
 N = 900
@@ -31,11 +32,13 @@ def example_file(tmp_path: Path) -> Path:
     columns = {
         "patient_id": [f"p{at % (N // 3):04d}" for at in range(N)],
         "as_of": pa.array(days * 86_400_000_000, INSTANT),
+        "fate": [OBSERVED] * N,
+        "first_minutes": np.full(N, 30.0),
         **{f"{what}.{name}": visits * 1.0 if at == 0 else np.zeros(N) for what in ("visits", "minutes")
            for at, name in enumerate(PROFESSIONS)},
         "a": X[:, 0], "b": X[:, 1],
     }  # fmt: skip
-    said = json.dumps({"catalogue": "made up", "features": ["a", "b"], "attrition": {}})
+    said = json.dumps({"catalogue": "made up", "features": ["a", "b"], "attrition": {}, "known time": {}})
     path = tmp_path / "examples.parquet"
     pq.write_table(pa.table(columns).replace_schema_metadata({"tarve": said}), path)
     return path
