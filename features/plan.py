@@ -95,11 +95,20 @@ def is_text(source: str, column: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """A condition: the events that have one of a few numbers in a column, or one of a few classes of its texts."""
+
+    column: str
+    classes: bool
+    numbers: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Selection:
     """Events of one source that families look at: those that pass the conditions and have a value to measure."""
 
     source: str
-    where: tuple[Condition, ...]
+    where: tuple[Wanted, ...]
     measure: str | None
 
 
@@ -161,7 +170,8 @@ def plan_of(catalogue: Catalogue) -> Plan:
     asks, first = [], 0
     for family in catalogue.families:
         split, levels, where = _split(family, vocabularies[family.source])
-        selection = Selection(family.source, where, family.measure)
+        conditions = tuple(_wanted(condition, vocabularies[family.source]) for condition in where)
+        selection = Selection(family.source, conditions, family.measure)
         last = first + len(family.features())
         top, bottom = (_columns_of(name, family, names) for name in family.of or ("", ""))
         asks.append(
@@ -180,6 +190,13 @@ def plan_of(catalogue: Catalogue) -> Plan:
     ladders = {source: _ladder(limits) for source, limits in windows.items()}
     numbers = {source: _numbers(source, catalogue.families) for source in catalogue.sources}
     return Plan(tuple(asks), tuple(selections), _columns(catalogue, numbers), numbers, vocabularies, ladders)
+
+
+def _wanted(condition: Condition, words: Mapping[str, Vocabulary]) -> Wanted:
+    column, values = condition
+    if column in words:
+        return Wanted(column, classes=True, numbers=words[column].passing(condition_of(values)))
+    return Wanted(column, classes=False, numbers=tuple(float(value) for value in values))
 
 
 def _columns_of(name: str, share: Family, names: Mapping[str, int]) -> Ints:
