@@ -1,4 +1,4 @@
-"""Record histories drawn to be difficult, and the ways to compute their features that must agree.
+"""Record histories drawn to be difficult, and what may become of them.
 
 A history is put together from one choice after the other, so that Hypothesis can draw it, a counterexample shrinks,
 and a seeded random generator can make a long one (`random.Random(seed).choice`). What is chosen among is listed here:
@@ -17,22 +17,16 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import strategies as st
 
-from features.catalogue import Catalogue
 from features.dental import DENTAL
-from features.evaluate import Moments, evaluate
-from features.events import prepare
+from features.evaluate import Moments
 from features.families import EPISODE_GAP, RECALL_GRACE, RETREATMENT_DAYS, WINDOWS
-from features.sql import statement
 from records.codes import NEED_GROUPS
 from records.history import History
-from records.schema import EVENTS, INSTANT, TABLES, Column
-from tests.features.reference import Records
+from records.schema import EVENTS, TABLES, Column
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
 MICROSECOND = timedelta(microseconds=1)
@@ -259,48 +253,6 @@ def _plain(kind: pa.DataType) -> list[Any]:
     if pa.types.is_date(kind):
         return [date(2025, 6, 1)]
     return [0, 1, 30]
-
-
-def by_evaluator(catalogue: Catalogue, asked: Population) -> np.ndarray:
-    """Every value as the evaluator computes it for all patients at once."""
-    return evaluate(catalogue, asked.history, asked.moments).values
-
-
-def one_by_one(catalogue: Catalogue, asked: Population) -> np.ndarray:
-    """Every value as the evaluator computes it online, with nobody's history but the patient's own."""
-    alone = {name: prepare(catalogue, asked.alone(name)) for name in set(asked.patient_ids)}
-    return np.concatenate([
-        evaluate(catalogue, alone[name], Moments.of([name], [moment])).values
-        for name, moment in zip(asked.patient_ids, asked.as_of, strict=True)
-    ])  # fmt: skip
-
-
-def by_reference(catalogue: Catalogue, asked: Population) -> np.ndarray:
-    """Every value as plain Python computes it."""
-    records = Records(asked.history)
-    moments = zip(asked.patient_ids, asked.as_of, strict=True)
-    return np.array([records.values(catalogue, name, moment) for name, moment in moments], np.float64)
-
-
-def by_sql(catalogue: Catalogue, asked: Population, *names: str) -> np.ndarray:
-    """Every value as DuckDB computes it from the compiled text."""
-    rows = pa.table({
-        "row": np.arange(len(asked.as_of)),
-        "patient_id": pa.array(asked.patient_ids, pa.string()),
-        "as_of": pa.array(asked.as_of, INSTANT),
-    })  # fmt: skip
-    text = f"SELECT COLUMNS(* EXCLUDE (row))::DOUBLE FROM ({statement(catalogue, *names)})"  # noqa: S608 - no input
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for name in {*catalogue.sources, "patients"}:  # backwards: a query may not count on the order of rows
-            connection.register(name, asked.history[name].take(np.arange(asked.history[name].num_rows)[::-1]))
-        found = connection.register("moments", rows).sql(text).to_arrow_table()
-    return np.stack([column.to_numpy() for column in found.columns], axis=1)
-
-
-def bits(values: Any) -> np.ndarray:
-    """Values as their bits, with one kind of NaN: equal means equal to the last bit, and 0.0 is not -0.0."""
-    array = np.ascontiguousarray(values, np.float64)
-    return np.where(np.isnan(array), np.nan, array).view(np.int64)
 
 
 def one_moment_each(asked: Population) -> Population:

@@ -12,10 +12,9 @@ from features.catalogue import Catalogue
 from features.families import Family
 from records.clock import instant
 from records.schema import TABLES
-from tests.features.histories import Population, bits, by_evaluator, by_reference, by_sql, one_by_one
+from tests.features.engines import ENGINES, bits
+from tests.features.histories import Population
 from tests.rows import event, history, patient
-
-ENGINES = (by_evaluator, one_by_one, by_sql, by_reference)
 
 
 def check(families: list[Family], expected: str, person: dict[str, Any] | None = None, **tables: str) -> None:

@@ -8,7 +8,6 @@ Histories are drawn by the population, so that one query of DuckDB answers for m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -19,14 +18,10 @@ from hypothesis import strategies as st
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from tests.features.catalogues import catalogues
+from tests.features.engines import ENGINES, bits, by_evaluator, by_sql
 from tests.features.histories import (
     Population,
-    bits,
-    by_evaluator,
-    by_reference,
-    by_sql,
     long_history,
-    one_by_one,
     one_moment_each,
     population,
     populations,
@@ -39,15 +34,12 @@ PATIENTS = 40
 POPULATIONS = 250 if NIGHTLY else 13
 CATALOGUES = 1_000 if NIGHTLY else 40
 LONG = range(50 if NIGHTLY else 2)
-Engine = Callable[[Catalogue, Population], np.ndarray]
-OTHERS: tuple[Engine, ...] = (by_sql, one_by_one, by_reference)
 
 
-def assert_equal(catalogue: Catalogue, asked: Population, engines: tuple[Engine, ...] = OTHERS) -> None:
+def assert_equal(catalogue: Catalogue, asked: Population) -> None:
     values = by_evaluator(catalogue, asked)
-    for engine in engines:
-        found = engine(catalogue, asked)
-        differ = np.flatnonzero((bits(values) != bits(found)).any(axis=0))
+    for engine in ENGINES:
+        differ = np.flatnonzero((bits(engine(catalogue, asked)) != bits(values)).any(axis=0))
         assert not len(differ), f"{engine.__name__}: {[catalogue.names[at] for at in differ]}"
 
 

@@ -22,8 +22,9 @@ from features.dental import DENTAL
 from features.families import Label, count
 from records import store
 from records.schema import INSTANT
+from tests.features.engines import bits, by_evaluator
 from tests.features.histories import LONG as MANY
-from tests.features.histories import Population, bits, by_evaluator, population
+from tests.features.histories import Population, population
 from tests.needs import needs
 from tests.rows import event, history, patient
 

@@ -24,7 +24,8 @@ from features.sql.statement import ASKED
 from records.clock import HELSINKI, days
 from records.codes import NEED_GROUPS
 from records.schema import INSTANT
-from tests.features.histories import Population, bits, by_evaluator, by_sql, population
+from tests.features.engines import bits, by_evaluator, by_sql
+from tests.features.histories import Population, population
 from tests.rows import event, history
 
 L = Label("x", "x", "x")
