@@ -11,25 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
 from pyspark.sql.types import DoubleType, StructField, StructType, TimestampType
 
 from features.catalogue import Catalogue
 from features.evaluate import Moments
 from features.evaluate import evaluate as evaluate_here
-from records.history import History
+from features.events import prepare
+from features.plan import plan_of
 from records.schema import EVENTS, INSTANT, TABLES
 
 BLOCK = 50_000
 """Rows of the long table that are evaluated at a time, give or take a patient; larger blocks took more memory and no
-less time (10,000 simulated patients, ten years, five moments each: 350 MB a worker; 640 MB with four times this)."""
+less time (10,000 simulated patients, ten years, five moments each: 280 MB a worker; 460 MB with four times this)."""
 
 LONG = ("patient_id", "table", "event_time", "event_id")
-"""Keys of the long table, in the order in which it is sorted; a row of a table holds that table's columns as one
+"""Keys of the long table, in the order in which it is sorted; a row of a table holds what is read of that table as one
 value in a column of the table's name."""
 
 Batches = Iterable[pa.RecordBatch]
@@ -41,7 +41,7 @@ class FrameError(ValueError):
 
 def read(spark: SparkSession, folder: str, catalogue: Catalogue) -> dict[str, DataFrame]:
     """The tables that a catalogue reads, from a folder or URL with one Parquet file (or folder) a table."""
-    return {name: spark.read.parquet(f"{folder}/{name}.parquet") for name in _needed(catalogue)}
+    return {name: spark.read.parquet(f"{folder}/{name}.parquet") for name in plan_of(catalogue).columns}
 
 
 def evaluate(
@@ -64,30 +64,25 @@ def evaluate(
             `moments` share a name.
     """
     _check(catalogue, tables, moments)
-    needed = [name for name in _needed(catalogue) if name in tables]
     long = _rows("moments", moments, moments.columns)
-    for name in needed:
-        columns = [column for column in TABLES[name].columns() if column in tables[name].columns]
-        long = long.unionByName(_rows(name, tables[name], columns), allowMissingColumns=True)
+    for name, columns in plan_of(catalogue).columns.items():
+        if name in tables:
+            long = long.unionByName(_rows(name, tables[name], columns), allowMissingColumns=True)
     by_patient = long.repartition(partitions, "patient_id") if partitions else long.repartition("patient_id")
     features = [StructField(name, DoubleType()) for name in catalogue.names]
     schema = StructType([*moments.schema.fields, *features])
-    found: DataFrame = by_patient.sortWithinPartitions(*LONG).mapInArrow(answers(catalogue, needed), schema)
+    found: DataFrame = by_patient.sortWithinPartitions(*LONG).mapInArrow(answers(catalogue), schema)
     return found
 
 
-def answers(catalogue: Catalogue, tables: list[str], block: int = BLOCK) -> Callable[[Batches], Batches]:
+def answers(catalogue: Catalogue, block: int = BLOCK) -> Callable[[Batches], Batches]:
     """The function that Spark runs on each partition: rows of the long table in, answered moments out."""
 
     def answer(batches: Batches) -> Batches:
         for rows in _blocks(batches, block):
-            yield from _answered(catalogue, tables, rows)
+            yield from _answered(catalogue, rows)
 
     return answer
-
-
-def _needed(catalogue: Catalogue) -> list[str]:
-    return list(dict.fromkeys(("patients", *catalogue.sources)))
 
 
 def _check(catalogue: Catalogue, tables: Mapping[str, DataFrame], moments: DataFrame) -> None:
@@ -95,28 +90,32 @@ def _check(catalogue: Catalogue, tables: Mapping[str, DataFrame], moments: DataF
         raise FrameError("the table patients is missing: it says whose features there are")
     if shared := sorted(set(catalogue.names) & set(moments.columns)):
         raise FrameError(f"moments has a column {shared[0]!r}, and so have the features")
-    frames = {name: (frame, TABLES[name].arrow()) for name, frame in tables.items() if name in _needed(catalogue)}
-    frames["moments"] = (moments, pa.schema([pa.field("patient_id", pa.string(), False), ("as_of", INSTANT)]))
-    for name, (frame, schema) in frames.items():
-        _check_frame(name, frame, schema)
+    _check_frame("moments", moments, [pa.field("patient_id", pa.string(), False), pa.field("as_of", INSTANT, False)])
+    for name, columns in plan_of(catalogue).columns.items():
+        if name in tables:
+            keys = ("patient_id", "event_id") if name in EVENTS else ("patient_id",)
+            _check_frame(name, tables[name], [TABLES[name].arrow().field(column) for column in (*keys, *columns)])
 
 
-def _check_frame(name: str, frame: DataFrame, schema: pa.Schema) -> None:
+def _check_frame(name: str, frame: DataFrame, fields: list[pa.Field]) -> None:
     found = {field.name: field.dataType for field in frame.schema.fields}
-    for field in schema:
-        if field.name not in found and (not field.nullable or name == "moments"):
+    for field in fields:
+        if field.name not in found and not field.nullable:
             raise FrameError(f"{name} has no column {field.name!r}")
         if field.type == INSTANT and not isinstance(found.get(field.name, TimestampType()), TimestampType):
             raise FrameError(f"{name}.{field.name} is no TIMESTAMP but {found[field.name].simpleString()}")
 
 
-def _rows(name: str, frame: DataFrame, columns: list[str]) -> DataFrame:
-    """One table as rows of the long table."""
-    is_event = name in EVENTS
-    time = (sql.col("event_time") if is_event else sql.lit(None)).cast("timestamp").alias("event_time")
-    event_id = (sql.col("event_id") if is_event else sql.lit(None)).cast("string").alias("event_id")
-    whole = sql.struct(*(sql.col(f"`{column}`") for column in columns)).alias(name)
-    return frame.select("patient_id", sql.lit(name).alias("table"), time, event_id, whole)
+def _rows(name: str, frame: DataFrame, columns: Iterable[str]) -> DataFrame:
+    """One table as rows of the long table; a column that it lacks is null."""
+    time, event_id = ("event_time", "event_id") if name in EVENTS else (None, None)
+    keys = [_column(time).cast("timestamp").alias("event_time"), _column(event_id).cast("string").alias("event_id")]
+    own = [_column(column if column in frame.columns else None).alias(column) for column in columns]
+    return frame.select("patient_id", sql.lit(name).alias("table"), *keys, sql.struct(*own).alias(name))
+
+
+def _column(name: str | None) -> Column:
+    return sql.lit(None).cast("string") if name is None else sql.col(f"`{name}`")
 
 
 def _blocks(batches: Batches, rows: int) -> Iterator[pa.Table]:
@@ -136,20 +135,29 @@ def _blocks(batches: Batches, rows: int) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _answered(catalogue: Catalogue, tables: list[str], rows: pa.Table) -> Iterator[pa.RecordBatch]:
+def _answered(catalogue: Catalogue, rows: pa.Table) -> Iterator[pa.RecordBatch]:
     """The answered moments of a block; patients whom no moment asks about are left out before anything is computed."""
-    moments = _table(rows, "moments")
+    moments = pa.Table.from_struct_array(_of(rows, "moments")["moments"].combine_chunks())
     if not moments.num_rows:
         return
     rows = rows.filter(pc.is_in(rows["patient_id"], moments["patient_id"].combine_chunks()))
-    history = History.of({name: _table(rows, name) for name in tables})
-    as_of = moments["as_of"].combine_chunks().cast(INSTANT)
-    values = evaluate_here(catalogue, history, Moments(moments["patient_id"].combine_chunks(), as_of)).values
-    for name, column in zip(catalogue.names, np.ascontiguousarray(values.T), strict=True):
+    events = prepare(catalogue, {name: _table(rows, name, read) for name, read in plan_of(catalogue).columns.items()})
+    asked = Moments(moments["patient_id"].combine_chunks(), moments["as_of"].combine_chunks().cast(INSTANT))
+    values = evaluate_here(catalogue, events, asked).values
+    for name, column in zip(catalogue.names, values.T, strict=True):
         moments = moments.append_column(name, pa.array(column, from_pandas=True))
     yield from moments.combine_chunks().to_batches()
 
 
-def _table(rows: pa.Table, name: str) -> pa.Table:
-    """The rows of one table, with its own columns."""
-    return pa.Table.from_struct_array(rows.filter(pc.equal(rows["table"], name))[name].combine_chunks())
+def _table(rows: pa.Table, name: str, columns: tuple[str, ...]) -> pa.Table:
+    """The rows of one table: whose they are, and the columns that are read."""
+    schema = pa.schema([TABLES[name].arrow().field(column) for column in ("patient_id", *columns)])
+    if name not in rows.column_names:
+        return schema.empty_table()
+    found = _of(rows, name)
+    own = pa.Table.from_struct_array(found[name].combine_chunks())
+    return own.add_column(0, "patient_id", found["patient_id"]).cast(schema)
+
+
+def _of(rows: pa.Table, name: str) -> pa.Table:
+    return rows.filter(pc.equal(rows["table"], name))

@@ -20,6 +20,7 @@ from features import spark
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from features.families import Label, count
+from features.plan import plan_of
 from records import store
 from records.schema import INSTANT
 from tests.features.engines import bits, by_evaluator
@@ -94,7 +95,7 @@ def test_the_documented_job_gives_the_bits_of_the_evaluator(
 
 def test_frames_that_are_no_history_are_refused(session: SparkSession) -> None:
     asked = drawn(3)
-    catalogue = Catalogue(count("visits", "n", L, "x"))
+    catalogue = Catalogue(count("visits", "n", L, "x", where={"urgency": "urgent"}))
     frames = {name: session.createDataFrame(asked.history[name]) for name in ("patients", "visits")}
     moments = session.createDataFrame(moments_of(asked))
     refused = [
@@ -114,7 +115,9 @@ def test_frames_that_are_no_history_are_refused(session: SparkSession) -> None:
 
 
 def test_one_shuffle_serves_tables_that_lack_what_may_be_null(session: SparkSession, tmp_path: Path) -> None:
-    catalogue = Catalogue(count("visits", "n", L, "x"), count("contacts", "m", L, "x"))
+    catalogue = Catalogue(
+        count("visits", "n", L, "x"), count("visits.minutes", "k", L, "x"), count("contacts", "m", L, "x")
+    )
     found = history(visits=[event("visits", "2024-12-01", unit="A")])
     frames = {name: session.createDataFrame(found[name]) for name in ("patients", "visits")}
     frames["visits"] = frames["visits"].drop("unit", "minutes")
@@ -125,7 +128,7 @@ def test_one_shuffle_serves_tables_that_lack_what_may_be_null(session: SparkSess
     plan = answered._jdf.queryExecution().executedPlan().toString()
     assert re.findall(r"Exchange (\w+)", plan) == ["hashpartitioning"]
     answered.write.parquet(str(tmp_path / "values"))  # collecting would leave sockets open
-    assert pq.read_table(tmp_path / "values").select(["n", "m"]).to_pylist() == [{"n": 1, "m": 0}]
+    assert pq.read_table(tmp_path / "values").select(["n", "k", "m"]).to_pylist() == [{"n": 1, "k": 0, "m": 0}]
 
 
 class TestBlocks:
@@ -134,9 +137,9 @@ class TestBlocks:
     def long(self, asked: Population) -> pa.Table:
         """The long table as Spark would sort it."""
         parts = []
-        for name in ("moments", "patients", *DENTAL.sources):
+        for name, read in {"moments": ("row", "patient_id", "as_of"), **plan_of(DENTAL).columns}.items():
             rows = moments_of(asked) if name == "moments" else asked.history[name]
-            whole = pa.StructArray.from_arrays([column.combine_chunks() for column in rows.columns], rows.column_names)
+            whole = pa.StructArray.from_arrays([rows[column].combine_chunks() for column in read], read)
             event_keys = [rows[key] if key in rows.column_names else pa.nulls(len(rows), kind)
                           for key, kind in (("event_time", INSTANT), ("event_id", pa.string()))]  # fmt: skip
             keys = [rows["patient_id"], pa.repeat(name, len(rows)), *event_keys]
@@ -145,7 +148,7 @@ class TestBlocks:
 
     def answered(self, asked: Population, block: int, batch: int) -> np.ndarray:
         """The values in blocks and batches of so many rows."""
-        answer = spark.answers(DENTAL, [*dict.fromkeys(("patients", *DENTAL.sources))], block)
+        answer = spark.answers(DENTAL, block)
         batches = self.long(asked).to_batches(batch)
         return values_of(pa.Table.from_batches(answer(iter(batches))))
 
@@ -162,7 +165,7 @@ class TestBlocks:
         asked = drawn(6)
         one = Population(asked.history, asked.patient_ids[:1], asked.as_of[:1])
         assert (bits(self.answered(one, 20, 20)) == bits(by_evaluator(DENTAL, one))).all()
-        answer = spark.answers(DENTAL, ["patients", "visits"])
+        answer = spark.answers(DENTAL)
         assert list(answer(iter(self.long(Population(asked.history, [], [])).to_batches()))) == []
         assert list(answer(iter(()))) == []
 
