@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from models.assessment import Assessment, Expected, assess
+from models.assessment import Assessment, Expected, Interval, assess
 from records.check import Checked, check
 from records.clock import days
 from records.history import History
@@ -132,8 +132,8 @@ def answer(
     )
     estimated = {
         "segment": _segment(segment),
-        "visits": _amount(visits, getattr(assessment, "visits_interval", None)),
-        "minutes": _amount(minutes, getattr(assessment, "minutes_interval", None)),
+        "visits": _amount(visits, assessment.visits_interval),
+        "minutes": _amount(minutes, assessment.minutes_interval),
         "follow_ups": [FollowUpOut(**asdict(one)) for one in follow_ups],
         "pathway": _pathway(advice, segment.name, patient),
         "examination_interval": _interval(advice, segment.name, patient),
@@ -155,12 +155,12 @@ def _common(assessment: Assessment, checked: Checked, notices: tuple[Notice, ...
 
 
 def _estimate(assessment: Assessment, said: dict[str, Any]) -> Answer:
-    members = getattr(assessment, "prediction_set", None)
+    members = assessment.prediction_set
     return Answer(
         **said,
         status="assessed",
         probabilities=dict(assessment.probabilities or {}),
-        prediction_set=None if members is None else list(members),
+        prediction_set=None if members is None else [segment.name for segment in members],
         first_appointment=_appointment(assessment.first_appointment),
         reasons=[_reason(reason) for reason in assessment.reasons],
         says=ASSESSED,
@@ -296,9 +296,9 @@ def _segment(segment: Segment) -> SegmentOut:
     return SegmentOut(name=segment.name, label=_words(segment.label))
 
 
-def _amount(expected: Expected, interval: Any) -> Amount:
+def _amount(expected: Expected, interval: Interval | None) -> Amount:
     """An amount with its interval, which not every model gives."""
-    span = None if interval is None else Span(low=interval[0], high=interval[1], level=None)
+    span = None if interval is None else Span(low=interval.low, high=interval.high, level=interval.confidence)
     return Amount(total=expected.total, by_profession=dict(expected.by_profession), interval=span)
 
 

@@ -345,7 +345,7 @@ class Span(BaseModel):
 
     low: float
     high: float
-    level: Annotated[float | None, Field(description="The probability; null when the model does not say it.")]
+    level: Annotated[float, Field(description="The probability.")]
 
 
 class Amount(BaseModel):
