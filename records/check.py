@@ -19,6 +19,9 @@ from records.schema import TABLES, Column, Table
 
 Mask: TypeAlias = pa.ChunkedArray | pa.Array
 
+UNKNOWN_CODE = "unknown code, counted in the group other"
+OUT_OF_DATE = "code used outside the dates of its validity"
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -75,6 +78,15 @@ def _canonical(name: str, rows: pa.Table) -> pa.Table:
     if name == "diagnoses":
         code = pc.replace_substring(code, ".", "")
     return rows.set_column(rows.column_names.index("code"), "code", code)
+
+
+def canonical_code(table: str, code: str) -> str:
+    """One code as the schema writes it."""
+    if not code.isascii():  # Python knows capitals of several letters, which Arrow does not
+        written: str = pc.utf8_upper(pc.utf8_trim_whitespace(pa.scalar(code))).as_py()
+    else:
+        written = code.strip().upper()
+    return written.replace(".", "") if table == "diagnoses" else written
 
 
 def _split(rows: pa.Table, table: type[Table], faults: tuple[tuple[str, Mask], ...]) -> tuple[pa.Table, pa.Table]:
@@ -145,8 +157,8 @@ def _notices(history: History) -> dict[tuple[str, str], int]:
     rows = history["procedures"]
     counts = {pair["values"]: pair["counts"] for pair in rows["code"].value_counts().to_pylist()}
     found = {
-        "unknown code, counted in the group other": sum(n for code, n in counts.items() if not NEED_GROUPS.knows(code)),
-        "code used outside the dates of its validity": sum(_out_of_date(rows, code) for code in counts),
+        UNKNOWN_CODE: sum(n for code, n in counts.items() if not NEED_GROUPS.knows(code)),
+        OUT_OF_DATE: sum(_out_of_date(rows, code) for code in counts),
     }
     return {("procedures", says): count for says, count in found.items() if count}
 

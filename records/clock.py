@@ -6,6 +6,7 @@ Instants are UTC; a day is a calendar day in Europe/Helsinki, counted in whole d
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
@@ -20,6 +21,8 @@ _EXTENDED = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?")
 # Other forms are refused: Python reads the compact 20261122 as a midnight, which would be known a day too early.
 _DAY = 86_400_000_000
 _HOUR = 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _LAST_MICROSECOND = time(23, 59, 59, 999_999)
 
 
@@ -92,6 +95,13 @@ def _days_by_hour() -> tuple[int, NDArray[np.int32]]:
     return int(hours[0]) // _HOUR, _days(hours)
 
 
+def day(moment: datetime) -> int:
+    """The Helsinki day since 1970-01-01 of one aware moment, as `days` counts it."""
+    since, offset = _listed_offsets()
+    utc = _microsecond(moment)
+    return (utc + offset[bisect_right(since, utc) - 1]) // _DAY
+
+
 def utc(local: NDArray[np.int64]) -> NDArray[np.int64]:
     """UTC microseconds since 1970 of Helsinki wall-clock microseconds, exact from 1900 to 2100.
 
@@ -105,7 +115,7 @@ def utc(local: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @cache
 def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """From which microsecond on which offset holds, in microseconds east of UTC.
+    """From which microsecond on which offset of Helsinki holds, in microseconds east of UTC.
 
     Read off the time zone database month by month, because Arrow's own conversion knows no summer time after 2037.
     """
@@ -116,6 +126,12 @@ def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             found.append((_microsecond(_change(start, end)), _offset(end)))
     since, offset = zip(*found, strict=True)
     return np.array(since, np.int64), np.array(offset, np.int64)
+
+
+@cache
+def _listed_offsets() -> tuple[list[int], list[int]]:
+    since, offset = _offsets()
+    return since.tolist(), offset.tolist()
 
 
 def _change(start: datetime, end: datetime) -> datetime:
@@ -132,4 +148,4 @@ def _offset(moment: datetime) -> int:
 
 
 def _microsecond(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND

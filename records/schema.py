@@ -17,7 +17,10 @@ Conventions that hold everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import ClassVar
 
 import pyarrow as pa
@@ -70,14 +73,16 @@ class Table:
     name: ClassVar[str]
 
     @classmethod
-    def columns(cls) -> dict[str, Column]:
+    @cache
+    def columns(cls) -> Mapping[str, Column]:
         """Columns by name, in declared order, inherited ones first."""
         found: dict[str, Column] = {}
         for owner in reversed(cls.__mro__):
             found |= {key: value for key, value in vars(owner).items() if isinstance(value, Column)}
-        return found
+        return MappingProxyType(found)
 
     @classmethod
+    @cache
     def arrow(cls) -> pa.Schema:
         """The table's Arrow schema."""
         return pa.schema([pa.field(name, c.type, c.nullable) for name, c in cls.columns().items()])

@@ -1,8 +1,7 @@
-"""From the tables of one patient to the answer: checked, assessed, worded. Posted and stored tables go the same way."""
+"""From the rows of one patient to the answer: checked, assessed, worded. Posted and stored rows go the same way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from models.assessment import Assessment, Expected, Interval, assess
-from records.check import Checked, check
-from records.clock import days
+from records.check import Checked
+from records.check_rows import check_rows
+from records.clock import day, days
 from records.history import History
-from records.schema import INSTANT
 from serving.advice import Advice, AdviceError, Patient, advice_on, override_reasons
 from serving.wire import (
     Amount,
@@ -28,6 +27,7 @@ from serving.wire import (
     PathwayOut,
     ReasonCode,
     ReasonOut,
+    Rows,
     SegmentOut,
     SegmentRow,
     SegmentsOut,
@@ -95,25 +95,25 @@ class Given:
 
 def answer(
     release: Release,
-    tables: Mapping[str, pa.Table],
+    rows: Rows,
     as_of: datetime,
     assessment_id: str,
     notices: tuple[Notice, ...] = (),
 ) -> Given:
-    """Assess the one patient of some tables.
+    """Assess the one patient of some rows.
 
     Args:
         release: the model and what belongs to it.
-        tables: `patients` with one row, and event tables, unchecked.
+        rows: one of `patients`, and those of event tables, unchecked.
         as_of: the moment, aware.
         assessment_id: the name of the assessment.
-        notices: what the reader of the tables has to say.
+        notices: what the reader of the rows has to say.
 
     Raises:
         Unusable: the patient's own row is set aside, the patient is born after the moment, or no table of advice holds
             at the moment.
     """
-    checked = check(tables, as_of)
+    checked = check_rows(rows, as_of)
     _refuse_patient(checked, as_of)
     advice = _advice(release, as_of)
     assessment = assess(release.model, release.catalogue, release.segments, checked.history, as_of)
@@ -223,42 +223,38 @@ def _refuse_patient(checked: Checked, as_of: datetime) -> None:
         column, _, what = checked.set_aside["patients"]["reason"][0].as_py().partition(" ")
         raise Unusable(column, what)
     born = checked.history["patients"]["birth_date"][0].cast(pa.int32()).as_py()
-    if born is not None and born > _day(as_of):
+    if born is not None and born > day(as_of):
         raise Unusable("birth_date", "is after the moment of the assessment")
 
 
-def _day(moment: datetime) -> int:
-    return int(days(pa.array([moment], INSTANT))[0])
-
-
-def _date(day: int) -> date:
+def _date(days_since: int) -> date:
     """The date of a day since 1970; where the calendar ends a day earlier than in Helsinki, its last."""
-    return date.fromordinal(min(max(EPOCH + day, 1), date.max.toordinal()))
+    return date.fromordinal(min(max(EPOCH + days_since, 1), date.max.toordinal()))
 
 
 def _seen(assessment: Assessment) -> HistoryOut:
     latest = assessment.latest_event
-    age = None if latest is None else _day(assessment.as_of) - _day(latest)
+    age = None if latest is None else day(assessment.as_of) - day(latest)
     return HistoryOut(events_seen=assessment.events_seen, latest_event=latest, age_days=age)
 
 
 def _advice(release: Release, at: datetime) -> Advice:
     try:
-        return advice_on(_date(_day(at)), release.segments.valid_from)
+        return advice_on(_date(day(at)), release.segments.valid_from)
     except AdviceError as error:
         raise Unusable("as_of", "is before the first day of the tables of advice") from error
 
 
 def _patient(history: History, assessment: Assessment) -> Patient:
     """What the tables of advice ask about the patient."""
-    now = _day(assessment.as_of)
+    now = day(assessment.as_of)
     today = _date(now)
     born = history["patients"]["birth_date"][0].as_py()
     age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     rows = history["findings"]
     # In the order of time, so that the last value of a kind stays.
     found = zip(rows["kind"].to_pylist(), rows["value"].to_pylist(), days(rows["event_time"]).tolist(), strict=True)
-    return Patient(age, assessment.special_needs, {kind: (value, now - day) for kind, value, day in found})
+    return Patient(age, assessment.special_needs, {kind: (value, now - happened) for kind, value, happened in found})
 
 
 def _pathway(advice: Advice, segment: str | None, patient: Patient) -> PathwayOut:
@@ -289,7 +285,7 @@ def _model(release: Release, advice: Advice) -> ModelOut:
 
 
 def _words(label: Label) -> Words:
-    return Words(**asdict(label))
+    return Words(fi=label.fi, sv=label.sv, en=label.en)
 
 
 def _segment(segment: Segment) -> SegmentOut:

@@ -9,19 +9,18 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-import pyarrow as pa
-
 from records.database import DatabaseError
-from serving import audit, snapshots
+from serving import audit
 from serving.answers import Given, Unusable, answer
 from serving.audit import Actor, Object
 from serving.guard import Refused
 from serving.keys import Secrets
 from serving.known import Known
 from serving.release import Release
+from serving.snapshots import Snapshot, pack
 from serving.storage.ledger import Kept, Ledger
 from serving.tokens import Caller
-from serving.wire import Answer, Notice, PostedHistory, PostedPatient, Question
+from serving.wire import Answer, Notice, PostedHistory, PostedPatient, Question, Rows
 
 SMALL = 500
 """Rows of a posted history that are assessed at once; the work on longer ones does not hold up other requests."""
@@ -29,18 +28,18 @@ SMALL = 500
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as tables.
+    """A question as rows.
 
     Attributes:
-        tables: `patients` with one row, and event tables, unchecked.
+        rows: one of `patients`, and those of event tables, unchecked.
         as_of: the moment, aware.
         patient_id: under which the assessment is kept: a known patient's own, else a keyed hash or a random name.
         whom: the keyed hash of the patient, for the audit.
         unit: the clinic that asks.
-        notices: what the reader of the tables has to say.
+        notices: what the reader of the rows has to say.
     """
 
-    tables: Mapping[str, pa.Table]
+    rows: Rows
     as_of: datetime
     patient_id: str
     whom: str
@@ -70,7 +69,7 @@ class Desk:
         Raises:
             Refused: it cannot be answered, or the answer cannot be kept.
         """
-        if question.history is not None and question.history.rows() <= SMALL:
+        if question.history is not None and question.history.size() <= SMALL:
             asked, given = self._answered(question, caller)
         else:
             # A file to search, or a history so long that others should not wait for it.
@@ -106,9 +105,10 @@ class Desk:
             model=self.release.tag,
             answer=body,
         )
+        snapshot = pack(Snapshot(asked.rows, asked.as_of, asked.notices))
         line = audit.line("hook" if cards else "assess", by, audited(said, asked.whom), at, self.secrets)
         try:
-            await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshots.pack(asked), line, cards)
+            await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshot, line, cards)
         except DatabaseError as error:
             raise Refused(503, "", "the answer cannot be kept now, so it cannot be given; try again") from error
         return body.encode()
@@ -118,14 +118,14 @@ class Desk:
             raise Refused(404, "patient_id", "no such patient is in the record store")
         name = question.patient_id or ""
         whom = self.secrets.patient(caller.tenant.name, name)
-        return Asked(self.known.tables(name), question.as_of or self.now(), name, whom, question.unit)
+        return Asked(self.known.rows(name), question.as_of or self.now(), name, whom, question.unit)
 
     def _posted(self, question: Question, patient: PostedPatient, history: PostedHistory, caller: Caller) -> Asked:
         reference = patient.reference
         name = uuid4().hex if reference is None else self.secrets.patient(caller.tenant.name, reference)
-        tables = {"patients": patient.table(), **history.tables()}
+        rows = {"patients": [patient.row()], **history.rows()}
         notices = tuple(_unread(history.unknown_members()))
-        return Asked(tables, question.as_of or self.now(), name, name, question.unit, notices)
+        return Asked(rows, question.as_of or self.now(), name, name, question.unit, notices)
 
     def whom(self, patient_id: str, tenant: str) -> str:
         """The keyed hash of a patient, for the audit; one who is kept under such a name already is named by it."""
@@ -163,13 +163,13 @@ def shown(
     release: Release, patient: PostedPatient, history: PostedHistory, as_of: datetime, assessment_id: str
 ) -> Answer:
     """The answer to a question that nobody asked, for the document; it is not kept."""
-    tables = {"patients": patient.table(), **history.tables()}
-    return answer(release, tables, as_of, assessment_id).answer
+    rows = {"patients": [patient.row()], **history.rows()}
+    return answer(release, rows, as_of, assessment_id).answer
 
 
 def _assessed(release: Release, asked: Asked, explain: Callable[[Unusable], Refused]) -> Given:
     try:
-        return answer(release, asked.tables, asked.as_of, str(uuid4()), asked.notices)
+        return answer(release, asked.rows, asked.as_of, str(uuid4()), asked.notices)
     except Unusable as error:
         raise explain(error) from error
 

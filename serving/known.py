@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from records.database import Database, DatabaseError
 from records.history import OrderError
 from records.store import StoreError, read_patient
 from serving.guard import LOG, Refused
-from serving.wire import READ
+from serving.wire import READ, Rows
 
 
 class Known:
@@ -32,8 +30,8 @@ class Known:
         except DatabaseError as error:
             raise Refused(503, "", "the record store cannot be read now; try again") from error
 
-    def tables(self, patient_id: str) -> dict[str, pa.Table]:
-        """The tables of a known patient that the features read.
+    def rows(self, patient_id: str) -> Rows:
+        """The rows of a known patient, of the tables that the features read.
 
         Raises:
             Refused: no such patient is there, or the store cannot be read.
@@ -54,7 +52,7 @@ class Known:
             raise Refused(503, "patient_id", what) from error
         if history is None:
             raise Refused(404, "patient_id", "no such patient is in the record store")
-        return {name: history[name] for name in ("patients", *READ)}
+        return {name: history[name].to_pylist() for name in ("patients", *READ)}
 
     def close(self) -> None:
         """Close all connections."""

@@ -8,10 +8,10 @@ Only structure is refused here: a wrong JSON type, an unreadable time, a missing
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,6 @@ from pydantic_core import PydanticCustomError
 
 from features.dental import DENTAL
 from records.clock import instant
-from records.history import raw_table
 from records.schema import EVENTS, INSTANT, TABLES, Column
 
 MOST_ROWS = 20_000
@@ -49,6 +48,9 @@ MOST_NUMBER = 2**53
 
 READ = tuple(name for name in EVENTS if name in DENTAL.sources)
 """The tables that the features read. What the service does not read, it does not ask for."""
+
+Rows: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Rows of one patient by table, unchecked, with values of the schema's types."""
 
 POSTED_PATIENT = "posted"
 SOURCE = "api"
@@ -226,13 +228,13 @@ class PostedTables(Posted):
         """How many members were posted that are no table which the service reads."""
         return len(self.model_extra or {})
 
-    def rows(self) -> int:
+    def size(self) -> int:
         """How many rows were posted."""
         return sum(len(getattr(self, name)) for name in READ)
 
-    def tables(self) -> dict[str, pa.Table]:
-        """Unchecked Arrow tables of the schema's types."""
-        return {name: raw_table(name, _filled([dict(row) for row in getattr(self, name)])) for name in READ}
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows by table, unchecked, with values of the schema's types."""
+        return {name: list(_filled([vars(row) for row in getattr(self, name)])) for name in READ}
 
 
 class PostedPerson(Posted):
@@ -241,10 +243,10 @@ class PostedPerson(Posted):
     birth_date: Day | None
     reference: str | None
 
-    def table(self) -> pa.Table:
-        """Unchecked Arrow table of one row."""
+    def row(self) -> dict[str, Any]:
+        """The patient's row, unchecked."""
         said = {name: value for name, value in dict(self).items() if name != "reference"}
-        return raw_table("patients", [{"patient_id": POSTED_PATIENT, "non_disclosure": False, **said}])
+        return {"patient_id": POSTED_PATIENT, "non_disclosure": False, **said}
 
 
 def _filled(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,20 +1,15 @@
-"""FHIR resources of one patient as the tables that an assessment is made from."""
+"""FHIR resources of one patient as the rows that an assessment is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from records.clock import HELSINKI
-from records.history import raw_table
-from records.sources.batch import Batch
 from records.sources.fhir import from_resources
-from serving.wire import READ, Notice
+from serving.wire import READ, Notice, Rows
 
 SOURCE = "fhir"
 SPECIAL_NEEDS = "WYA30"
@@ -22,17 +17,17 @@ SPECIAL_NEEDS = "WYA30"
 
 
 @dataclass(frozen=True)
-class PatientTables:
-    """Unchecked tables of one patient, and what there is to say about them."""
+class PatientRows:
+    """Unchecked rows of one patient, and what there is to say about them."""
 
-    tables: Mapping[str, pa.Table]
+    rows: Rows
     notices: tuple[Notice, ...]
 
 
-def patient_tables(
+def patient_rows(
     resources: Sequence[dict[str, Any]], patient_id: str, missing: Sequence[str], today: date
-) -> PatientTables:
-    """The tables of one patient.
+) -> PatientRows:
+    """The rows of one patient.
 
     Rows that name nobody are the patient's: they were asked for as such. Those of another person are left out.
 
@@ -45,47 +40,24 @@ def patient_tables(
     batch = from_resources(resources, source=SOURCE)
     notices = [Notice(table=key, says="was not given and could not be fetched", rows=0) for key in missing]
     notices += [Notice(table=kind, says=what, rows=rows) for (kind, what), rows in sorted(batch.notices.items())]
-    tables, strangers = {}, 0
-    for name in READ:
-        if name in batch.tables:
-            tables[name], others = _own(batch.tables[name], patient_id)
-            strangers += others
+    found = {name: rows.to_pylist() for name, rows in batch.tables.items() if name in {"patients", *READ}}
+    people = found.pop("patients", [])
+    own = {name: [row for row in rows if row["patient_id"] in {None, patient_id}] for name, rows in found.items()}
+    strangers = sum(len(found[name]) - len(own[name]) for name in found)
     if strangers:
         notices.append(Notice(table="history", says="rows of another patient were left out", rows=strangers))
-    tables["patients"] = raw_table("patients", [_person(batch, patient_id, tables, today)])
-    return PatientTables(tables, tuple(notices))
+    rows = {name: [row | {"patient_id": patient_id} for row in several] for name, several in own.items()}
+    return PatientRows({"patients": [_person(people, patient_id, rows, today)], **rows}, tuple(notices))
 
 
-def _own(rows: pa.Table, patient_id: str) -> tuple[pa.Table, int]:
-    """The rows of the patient, and how many are another's."""
-    owner = pc.fill_null(rows["patient_id"], patient_id)
-    rows = rows.set_column(rows.column_names.index("patient_id"), "patient_id", owner)
-    own = rows.filter(pc.equal(owner, patient_id))
-    return own, rows.num_rows - own.num_rows
-
-
-def _person(batch: Batch, patient_id: str, tables: Mapping[str, pa.Table], today: date) -> dict[str, Any]:
+def _person(people: list[dict[str, Any]], patient_id: str, rows: Rows, today: date) -> dict[str, Any]:
     """The patient's own row; of a patient who is not among the resources, one that says nothing."""
-    unknown: dict[str, Any] = {
-        "patient_id": patient_id,
-        "sex": "unknown",
-        "special_needs": False,
-        "non_disclosure": False,
-    }
-    person = next(_rows(batch, patient_id), unknown)
+    unknown: dict[str, Any] = {"patient_id": patient_id, "sex": "unknown", "non_disclosure": False}
+    person = next((row for row in people if row["patient_id"] == patient_id), unknown)
     born = person.get("birth_date")
     if born is not None and born > today:
         person |= {"birth_date": None}
-    procedures = tables.get("procedures")
-    marked = procedures is not None and SPECIAL_NEEDS in procedures["code"].to_pylist()
-    return person | {"special_needs": marked}
-
-
-def _rows(batch: Batch, patient_id: str) -> Iterator[dict[str, Any]]:
-    rows = batch.tables.get("patients")
-    for row in [] if rows is None else rows.to_pylist():
-        if row["patient_id"] == patient_id:
-            yield row
+    return person | {"special_needs": any(row["code"] == SPECIAL_NEEDS for row in rows.get("procedures", ()))}
 
 
 def helsinki_day(moment: Any) -> date:

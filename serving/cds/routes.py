@@ -20,7 +20,7 @@ from serving.cds.cards import Desktop, cards, issued
 from serving.cds.discovery import HOOKS, VIEW, services
 from serving.cds.feedback import Feedback, read_feedback
 from serving.cds.fetch import FhirServer
-from serving.cds.history import helsinki_day, patient_tables
+from serving.cds.history import helsinki_day, patient_rows
 from serving.cds.prefetch import Connect, Gathered, gather
 from serving.desk import Asked, Desk
 from serving.guard import Refused
@@ -91,15 +91,15 @@ class _Front:
 
     def _answered(self, call: Call, gathered: Gathered, caller: Caller) -> tuple[Asked, Given]:
         asked = self._asked(call, gathered, caller)
-        return asked, answer(self._desk.release, asked.tables, asked.as_of, str(uuid4()), asked.notices)
+        return asked, answer(self._desk.release, asked.rows, asked.as_of, str(uuid4()), asked.notices)
 
     def _asked(self, call: Call, gathered: Gathered, caller: Caller) -> Asked:
         now = self._desk.now()
-        found = patient_tables(gathered.resources, call.patient_id, gathered.missing, helsinki_day(now))
+        found = patient_rows(gathered.resources, call.patient_id, gathered.missing, helsinki_day(now))
         whom = self._desk.secrets.patient(caller.tenant.name, call.patient_id)
         is_known = caller.tenant.records and self._desk.known.holds(call.patient_id)
         name = call.patient_id if is_known else whom
-        return Asked(found.tables, now, name, whom, notices=found.notices)
+        return Asked(found.rows, now, name, whom, notices=found.notices)
 
     def _actor(self, caller: Caller, call: Call) -> Actor:
         """Who calls and who sits there; a patient only by a keyed hash."""

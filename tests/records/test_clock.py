@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.clock import HELSINKI, days, end_of_day, instant, microseconds, start_of_day, utc
+from records.clock import HELSINKI, day, days, end_of_day, instant, microseconds, start_of_day, utc
 from records.schema import INSTANT
 
 
@@ -77,3 +77,9 @@ def test_wall_clock_times_are_read_as_the_time_zone_database_reads_them(seconds:
 def test_a_repeated_hour_is_the_first_and_a_missing_one_is_an_hour_later(local: str, moment: str) -> None:
     found = utc(np.array([local], "datetime64[us]").astype(np.int64))
     assert found.astype("datetime64[us]")[0] == np.datetime64(moment)
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_the_day_of_one_moment_is_that_of_many(moment: datetime) -> None:
+    assert day(moment) == days(pa.array([moment], INSTANT))[0]
+    assert day(moment.astimezone(HELSINKI)) == day(moment)

@@ -59,7 +59,8 @@ def test_a_route_without_a_rule_keeps_the_service_from_starting(
     release: Release, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_one_more(app: FastAPI, *_: object) -> None:
-        app.get("/hidden", include_in_schema=False)(dict)
+        @app.get("/hidden", include_in_schema=False)
+        def hidden() -> None: ...
 
     monkeypatch.setattr(api_module.cds, "add_routes", with_one_more)
     with pytest.raises(RuntimeError, match=r"'/hidden'"):
