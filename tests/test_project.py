@@ -20,6 +20,7 @@ import yaml
 
 from features.dental import DENTAL
 from records import store
+from records.clock import HELSINKI
 from records.history import History, raw_table
 from tests.training.conftest import LENIENT
 from tests.training.made import policy_file
@@ -50,8 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for entry, parameters in options.items():
         if entry == "monitor":
             serve(folder / "records", folder / "served")
-            command = ["reference", "--since", "2020-01-01", "--records", str(folder / "served"),
-                       "--reference", str(folder / "reference.json")]  # fmt: skip
+            last = datetime.now(HELSINKI).date().replace(day=1) - timedelta(days=1)
+            command = ["reference", "--since", str(last.replace(day=1)), "--until", str(last),
+                       "--records", str(folder / "served"), "--reference", str(folder / "reference.json")]  # fmt: skip
             assert train(command) == 0
         run_entry(entry, parameters, folder)
     yield folder
