@@ -200,7 +200,7 @@ def _examined(
     goal = compare.reached(test, material.table)
     others = {}
     for name, each in {RULE: rule, **beside}.items():
-        at_least = each.predict(test.x).at_least
+        at_least = compare.predict(each, test).at_least
         others[name] = {segment: curves(at_least[:, k], goal[:, k]) for k, segment in enumerate(names)}
     shown = {kind: performances(each, ground) for kind, each in fitted.items() if each not in (model, rule)}
     shown = {model.estimator.kind: evaluation.thresholds, rule.estimator.kind: evaluation.rule} | shown

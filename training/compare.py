@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dental import DENTAL
 from models.estimators import Boosted, Estimator, Logistic, PointsRule
-from models.need import NeedModel, NeedTable
+from models.need import NeedModel, Predictions
 from models.segments import SegmentTable
-from records.schema import PROFESSIONS
 from training.cohort import DAY
 from training.examples import Examples, ExamplesError
-from training.fit import fit
+from training.fit import fit_need
 from training.scores import Scores, ScoresBySegment, score
 
 Bools = NDArray[np.bool_]
@@ -104,11 +104,9 @@ def fit_all(learn: Examples, table: SegmentTable) -> Iterator[tuple[str, NeedMod
 
 
 def fit_model(make: Callable[[], Estimator], learn: Examples, table: SegmentTable) -> NeedModel:
-    """Fit one model."""
-    segment = table.of_visits(learn.visits.sum(1))
-    need = NeedTable.fit(segment, learn.visits, learn.minutes, PROFESSIONS, len(table.segments))
-    estimator, calibrator = fit(make, learn.x, reached(learn, table), learn.patient_ids)
-    return NeedModel(estimator, calibrator, need, learn.catalogue, table.valid_from.isoformat())
+    """Fit one model, with sets and intervals that hold within each site of enough rows."""
+    catalogue = DENTAL if learn.names == DENTAL.names else None
+    return fit_need(make, learn, table, catalogue=catalogue, sites=learn.about.get("site"))
 
 
 def fit_rule(learn: Examples, table: SegmentTable) -> NeedModel:
@@ -116,9 +114,14 @@ def fit_rule(learn: Examples, table: SegmentTable) -> NeedModel:
     return fit_model(estimators(learn.names)[PointsRule.kind], learn, table)
 
 
+def predict(model: NeedModel, rows: Examples) -> Predictions:
+    """Predict for rows, each at its site where sites are known."""
+    return model.predict(rows.x, rows.about.get("site"))
+
+
 def evaluate(model: NeedModel, test: Examples, table: SegmentTable) -> ScoresBySegment:
     """Scores of a model by the segment that each threshold leads into."""
-    at_least, goal = model.predict(test.x).at_least, reached(test, table)
+    at_least, goal = predict(model, test).at_least, reached(test, table)
     return {name: score(at_least[:, k], goal[:, k], test.patient_ids) for k, name in enumerate(table.names[1:])}
 
 

@@ -20,7 +20,7 @@ from models.segments import SegmentTable
 from training import leakage
 from training.bootstrap import Resamples
 from training.censoring import what_ifs
-from training.compare import Split, SplitDefinition, reached, test_rows
+from training.compare import Split, SplitDefinition, predict, reached, test_rows
 from training.coverage import Among, of_interval, of_sets
 from training.evaluation import (
     Amount,
@@ -101,7 +101,7 @@ def _days(rows: Examples) -> tuple[str, str]:
 
 def performances(model: NeedModel, ground: Ground) -> dict[str, Performance]:
     """How a model performs at each threshold."""
-    at_least, goal = model.predict(ground.parts.test.x).at_least, reached(ground.parts.test, ground.table)
+    at_least, goal = predict(model, ground.parts.test).at_least, reached(ground.parts.test, ground.table)
     resamples, at = ground.resamples, ground.policy.net_benefit_at
     return {name: perform(at_least[:, k], goal[:, k], resamples, at) for k, name in enumerate(ground.table.names[1:])}
 
@@ -122,12 +122,12 @@ def examine(model: NeedModel, ground: Ground, rule: NeedModel, others: Mapping[s
         others: models to show beside it in what first appointments they would book, by name.
     """
     test, table, policy = ground.parts.test, ground.table, ground.policy
-    predicted, goal = model.predict(test.x), reached(test, table)
-    strategies = {"model": predicted, RULE: rule.predict(test.x)}
-    strategies |= {name: other.predict(test.x) for name, other in others.items()}
+    predicted, goal = predict(model, test), reached(test, table)
+    strategies = {"model": predicted, RULE: predict(rule, test)}
+    strategies |= {name: predict(other, test) for name, other in others.items()}
     needed, suggested = _needed(test, table), slots(table.suggest(predicted.at_least), table)
     gap = suggested - needed
-    everyone = model.predict(ground.everyone.x)
+    everyone = predict(model, ground.everyone)
     return replace(
         measure(model, ground, performances(rule, ground)),
         curves={name: curves(predicted.at_least[:, k], goal[:, k]) for k, name in enumerate(table.names[1:])},
@@ -162,14 +162,14 @@ def validated(evaluation: Evaluation, found: Examples, ground: Ground) -> Evalua
 def _coverage(predicted: Predictions, ground: Ground) -> tuple[Coverage, ...] | None:
     """Coverage of the model's prediction sets and intervals; None where it gives none."""
     test, table, policy = ground.parts.test, ground.table, ground.policy
-    sets = getattr(predicted, "prediction_set", None)
-    if sets is None:
+    if predicted.prediction_set is None:
         return None
     by = {name: words for name, words in _dimensions(test).items() if name in COVERED}
     among = Among(by, test.patient_ids, policy.assessable, policy.subgroup_resamples)
-    found = [*of_sets(sets, table.of_visits(test.visits.sum(1)), table.names, among)]
-    for name, amount in (("visits", test.visits), ("minutes", test.minutes)):
-        bounds = getattr(predicted, f"{name}_interval", None)
+    found = [*of_sets(predicted.prediction_set, table.of_visits(test.visits.sum(1)), table.names, among)]
+    for name, bounds, amount in (
+        ("visits", predicted.visits_interval, test.visits), ("minutes", predicted.minutes_interval, test.minutes),
+    ):  # fmt: skip
         if bounds is not None:
             found += of_interval(f"interval of {name}", bounds, amount.sum(1), among)
     return tuple(found)

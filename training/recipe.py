@@ -9,22 +9,23 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from models.estimators import KINDS, Boosted, Estimator, Logistic, PointsRule
+from models.estimators import KINDS, Boosted, Estimator, ExplainableBoosting, Logistic, PointsRule
 from models.need import NeedModel
 from training import compare, tracking
-from training.fit import FOLDS
+from training.fit import DEFAULT
 from training.material import Material
 
 SETTINGS: Mapping[type[Estimator], tuple[str, ...]] = {
     PointsRule: ("points", "unanswered"),
     Logistic: ("strength",),
     Boosted: ("parameters", "rounds"),
+    ExplainableBoosting: ("parameters",),
 }
 """What of an estimator is set and not learnt."""
 
@@ -40,7 +41,7 @@ class Recipe:
     Attributes:
         examples: the file, as it was named. `digest`: of its content.
         catalogue, segments_from, cohort_from: versions and first days of what holds.
-        split: of patients and time. `folds`: of the calibration.
+        split: of patients and time. `plan`: how the rows to learn from are used.
         kind, settings: of the estimator.
         python, packages: versions.
     """
@@ -51,7 +52,7 @@ class Recipe:
     segments_from: str
     cohort_from: str
     split: Mapping[str, Any]
-    folds: int
+    plan: Mapping[str, Any]
     kind: str
     settings: Mapping[str, Any]
     python: str
@@ -68,7 +69,7 @@ class Recipe:
             segments_from=material.table.valid_from.isoformat(),
             cohort_from=material.cohort.valid_from.isoformat(),
             split=asdict(compare.SplitDefinition()),
-            folds=FOLDS,
+            plan=asdict(DEFAULT),
             kind=estimator.kind,
             settings=json.loads(json.dumps(settings, default=dict)),
             python=platform.python_version(),
@@ -111,7 +112,7 @@ def again(recipe: Recipe, material: Material) -> NeedModel:
         RecipeError: the material is not that of the recipe.
     """
     now = Recipe.of(material, recipe.make(material.observed.names)())
-    for what in ("digest", "catalogue", "segments_from", "cohort_from", "split", "folds"):
+    for what in ("digest", "catalogue", "segments_from", "cohort_from", "split", "plan"):
         if getattr(now, what) != getattr(recipe, what):
             raise RecipeError(f"{what} is {getattr(now, what)}, the run had {getattr(recipe, what)}")
     return compare.fit_model(recipe.make(material.observed.names), material.parts.learn, material.table)
@@ -119,13 +120,13 @@ def again(recipe: Recipe, material: Material) -> NeedModel:
 
 def same_predictions(one: NeedModel, other: NeedModel, material: Material) -> bool:
     """Whether two models predict the same bytes for every test row."""
-    first, second = (model.predict(material.parts.test.x) for model in (one, other))
-    names = ("margins", "at_least", "probabilities", "visits", "minutes")
+    first, second = (compare.predict(model, material.parts.test) for model in (one, other))
+    names = [each.name for each in fields(first)]
     return all(_bytes(getattr(first, name)) == _bytes(getattr(second, name)) for name in names)
 
 
-def _bytes(values: np.ndarray) -> bytes:
-    return np.ascontiguousarray(values).tobytes()
+def _bytes(values: np.ndarray | None) -> bytes | None:
+    return None if values is None else np.ascontiguousarray(values).tobytes()
 
 
 def file_of(recipe: Recipe, given: Path | None) -> Path:

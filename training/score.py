@@ -23,7 +23,7 @@ from tqdm import tqdm
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from features.evaluate import Matrix, Moments, evaluate
-from models.need import ModelError, NeedModel
+from models.need import ModelError, NeedModel, Predictions
 from models.reasons import group_weights
 from models.segments import SegmentTable, read_tables
 from records import store
@@ -32,6 +32,7 @@ from records.history import History
 from records.schema import INSTANT
 from training import tracking
 from training.cohort import has_past
+from training.slices import Words, sites
 
 Floats = NDArray[np.float64]
 ASSESSED, NO_HISTORY = "assessed", "no_history"
@@ -67,13 +68,13 @@ class Scorer:
 
     def rows(self, asked: Asked) -> pa.Table:
         """What is said about the patients asked about, in their order; nothing is predicted without history."""
-        known = self._predicted(asked.matrix.values[asked.known])
+        known = self._predicted(asked.matrix.values[asked.known], asked.site[asked.known])
         place = pa.array(np.where(asked.known, np.cumsum(asked.known) - 1, 0), mask=~asked.known)
         return pa.table(asked.columns() | {name: column.take(place) for name, column in known.items()})
 
-    def _predicted(self, x: Floats) -> dict[str, pa.Array]:
+    def _predicted(self, x: Floats, site: Words) -> dict[str, pa.Array]:
         """Columns of predictions, one entry a row of `x`."""
-        predicted, segments = self.model.predict(x), self.table.segments
+        predicted, segments = self.model.predict(x, site), self.table.segments
         suggested = self.table.suggest(predicted.at_least)
         names = pa.array(self.table.names)
         columns = {"segment": names.take(pa.array(suggested))}
@@ -83,8 +84,22 @@ class Scorer:
             columns |= {
                 f"{what}.{name}": pa.array(amounts[:, at]) for at, name in enumerate(self.model.need.professions)
             }
+        columns |= self._uncertain(predicted, suggested)
         columns["first_minutes"] = pa.array(np.array([each.first.minutes for each in segments])[suggested])
         return columns | (self._reasons(x, suggested) if self.reasons else {})
+
+    def _uncertain(self, predicted: Predictions, suggested: NDArray[np.int64]) -> dict[str, pa.Array]:
+        """Segments that cannot be ruled out, the suggested one among them, and intervals; nothing where not known."""
+        columns: dict[str, pa.Array] = {}
+        if predicted.prediction_set is not None:
+            inside = predicted.prediction_set.copy()
+            inside[np.arange(len(inside)), suggested] = True
+            inside = np.logical_or.accumulate(inside, 1) & np.logical_or.accumulate(inside[:, ::-1], 1)[:, ::-1]
+            columns |= {f"set.{name}": pa.array(inside[:, k]) for k, name in enumerate(self.table.names)}
+        for what, bounds in (("visits", predicted.visits_interval), ("minutes", predicted.minutes_interval)):
+            if bounds is not None:
+                columns |= {f"{what}_low": pa.array(bounds[:, 0]), f"{what}_high": pa.array(bounds[:, 1])}
+        return columns
 
     def _reasons(self, x: Floats, suggested: NDArray[np.int64]) -> dict[str, pa.Array]:
         """The reason groups that matter most, with their log-odds, of the threshold that a suggestion speaks of."""
@@ -103,11 +118,12 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Asked:
-    """Patients asked about at one moment: who, whether anything was known, and their features."""
+    """Patients asked about at one moment: who, whether anything was known, at which site, and their features."""
 
     patient_ids: pa.Array
     as_of: pa.Array
     known: NDArray[np.bool_]
+    site: Words
     matrix: Matrix
 
     @classmethod
@@ -119,7 +135,7 @@ class Asked:
         moments = Moments(ids, pa.array([as_of] * len(ids), INSTANT))
         owner = np.asarray(pc.index_in(ids, history.patient_ids.combine_chunks()).to_numpy(), np.int64)
         known = has_past(history, catalogue.sources, owner, microseconds(moments.as_of))
-        return cls(ids, moments.as_of, known, evaluate(catalogue, history, moments))
+        return cls(ids, moments.as_of, known, sites(history, moments), evaluate(catalogue, history, moments))
 
     def columns(self) -> dict[str, pa.Array]:
         """Who, when, and whether anything was known."""

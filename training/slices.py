@@ -72,6 +72,13 @@ def describe(history: History, moments: Moments) -> dict[str, pa.Array | np.ndar
     }
 
 
+def sites(history: History, moments: Moments) -> Words:
+    """The clinic of the visit that became known last before each moment."""
+    ids = history.patient_ids.combine_chunks()
+    owner = np.asarray(pc.index_in(moments.patient_ids, ids).to_numpy(), np.int64)
+    return _Seen.of(history, ids).site(owner, microseconds(moments.as_of))
+
+
 @dataclass(frozen=True)
 class _Seen:
     """Visits in the order in which they became known, sorted by patient."""

@@ -278,13 +278,13 @@ def label_bias(evaluation: Evaluation) -> Table:
 
 def coverage(evaluation: Evaluation) -> Table:
     """How often prediction sets hold the segment that came about."""
-    head = ("group", "segment", "rows", "coverage", "segments in the set")
+    head = ("group", "of", "rows", "coverage", "size")
     rows = (
         (f"{each.dimension} {each.level}".strip(), each.segment, each.rows, ranged(each.coverage, *each.bounds),
          number(each.size, 2))
         for each in evaluation.coverage or ()
     )  # fmt: skip
-    return _table("Coverage of prediction sets", head, rows, 1)
+    return _table("Coverage of prediction sets and intervals", head, rows, 1)
 
 
 def checks(evaluation: Evaluation) -> Table:

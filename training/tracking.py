@@ -108,11 +108,12 @@ def log_model(model: NeedModel, card: Card) -> str:
 def requirements() -> dict[str, str]:
     """What a loaded model needs, at the versions in use."""
     import lightgbm
+    import numba
     import pyarrow as pa
     import scipy
     import sklearn
 
-    packages = (mlflow, lightgbm, np, pd, pa, scipy, sklearn)
+    packages = (mlflow, lightgbm, numba, np, pd, pa, scipy, sklearn)
     return {package.__name__.replace("sklearn", "scikit-learn"): package.__version__ for package in packages}
 
 

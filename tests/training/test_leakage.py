@@ -9,12 +9,12 @@ import pytest
 
 from features.catalogue import Catalogue
 from features.dental import DENTAL
-from features.evaluate import Moments
+from features.evaluate import Matrix, Moments, evaluate
 from features.families import Label, count, share
-from features.seen import Seen
 from models.estimators import Boosted
 from models.segments import read_tables
 from records.clock import instant
+from records.history import History
 from tests.rows import event, history, patient
 from tests.training.made import NAMES, examples
 from training import leakage
@@ -48,13 +48,14 @@ def test_honest_features_do_not_change_when_the_future_is_cut_off() -> None:
 
 
 def test_a_feature_that_sees_the_future_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Seen.of
+    def counts_all_visits(catalogue: Catalogue, record: History, moments: Moments) -> Matrix:
+        found = evaluate(catalogue, record, moments)
+        owners = record["visits"]["patient_id"].to_pylist()
+        found.values[:, 1] = [owners.count(name) for name in moments.patient_ids.to_pylist()]
+        return found
 
-    def sees_all(source, rows, as_of, day) -> Seen:
-        return honest(source, rows, np.full_like(as_of, np.iinfo(np.int64).max), day)
-
-    monkeypatch.setattr(Seen, "of", sees_all)
-    assert "visits_m24" in leakage.known_time(CATALOGUE, RECORD, MOMENTS).differing
+    monkeypatch.setattr(leakage, "evaluate", counts_all_visits)
+    assert leakage.known_time(CATALOGUE, RECORD, MOMENTS).differing == ("emergencies_m24",)
 
 
 def test_what_is_cut_off_is_what_was_not_known() -> None:

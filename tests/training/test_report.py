@@ -86,7 +86,7 @@ def test_every_figure_says_what_it_shows_and_has_its_numbers_beside_it(html: str
 def test_the_page_says_what_is_primary_and_what_could_not_be_assessed(html: str) -> None:
     for words in ("Primary measures (Van Calster", "not assessable", "Who was in", "died or moved within the horizon",
                   "AUROC below the ceiling", "today&#39;s rule", "What the label misses", "By site", "By period",
-                  "Rolling origins and left-out sites", "Not available for this model"):  # fmt: skip
+                  "Rolling origins and left-out sites", "Coverage of prediction", "interval of visits"):  # fmt: skip
         assert words in html
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.dental import DENTAL
+from features.evaluate import Moments
 from models.assessment import assess
 from models.need import ModelError
 from records import store
@@ -24,6 +25,7 @@ from tests.training.conftest import Trained
 from training import score, spark, tracking
 from training.__main__ import main
 from training.score import Asked, Scorer
+from training.slices import sites
 
 AS_OF = "2024-06-01T09:00"
 WHEN: datetime = instant(AS_OF)
@@ -47,7 +49,8 @@ def test_a_population_is_scored_as_its_patients_one_by_one(trained: Trained, sco
     for name in list(rows)[::150]:
         history = store.read_patient(trained.records, name)
         assert history is not None
-        said = assess(scorer.model, DENTAL, scorer.table, history, WHEN)
+        site = str(sites(history, Moments.of([name], [WHEN]))[0])
+        said = assess(scorer.model, DENTAL, scorer.table, history, WHEN, group=site)
         row = rows[name]
         assert row["status"] == said.status
         assert row["as_of"] == WHEN
@@ -57,6 +60,11 @@ def test_a_population_is_scored_as_its_patients_one_by_one(trained: Trained, sco
         assert row["segment"] == said.segment.name
         assert {segment: row[f"p.{segment}"] for segment in scorer.table.names} == said.probabilities
         assert {name: row[f"visits.{name}"] for name in said.visits.by_profession} == said.visits.by_profession
+        assert said.prediction_set is not None
+        inside = [segment for segment in scorer.table.names if row[f"set.{segment}"]]
+        assert inside == [each.name for each in said.prediction_set]
+        assert (row["visits_low"], row["visits_high"]) == (said.visits_interval.low, said.visits_interval.high)
+        assert (row["minutes_low"], row["minutes_high"]) == (said.minutes_interval.low, said.minutes_interval.high)
         assert row["first_minutes"] == said.first_appointment.minutes
         assert [row[f"reason_{at + 1}"] for at in range(len(said.reasons))] == [each.group for each in said.reasons]
         assert row["reason_1_weight"] == pytest.approx(said.reasons[0].weight, abs=1e-12)
