@@ -3,13 +3,15 @@
 A reason is a group of features that a clinician calls one thing. Its weight is the sum of the features'
 contributions to one margin, in log-odds; all groups and the base add up to the margin. The sentence names the
 feature of the group that weighed most in the group's direction, with the patient's own number; one that is recorded
-rather than one that is not.
+rather than one that is not. One patient and a million take the same way: `strongest` finds the groups and the features,
+`sentences` says them, each different sentence once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,14 @@ from features.catalogue import Catalogue
 from features.families import LANGUAGES, Feature, Label, Language
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 LEAST_WEIGHT = 0.02
 """Log-odds below which a group is not worth a sentence: it moves a probability by at most half a percentage point."""
+MOST = 3
+"""Reasons that matter; more are not read."""
+BLOCK = 4096
+"""Rows whose features are compared in memory at a time."""
 
 DAYS_A_MONTH = 30.4375
 DAYS_A_YEAR = 365.25
@@ -42,6 +49,10 @@ WITHIN: Mapping[str, Label] = {
 NOTHING = Label("ei kirjattua tietoa", "ingen uppgift", "nothing recorded")
 YES = Label("kyllä", "ja", "yes")
 NO = Label("ei", "nej", "no")
+YES_OR_NO = ("attribute", "any")
+"""Aggregates whose values are 1 and 0 for yes and no."""
+ASKED_YES_OR_NO = ("smoking", "diabetes")
+"""Questions whose answers are."""
 DAY = Label("pv", "dag", "day")
 UNITS: Mapping[str, Label] = {
     "min": Label("min", "min", "min"),
@@ -77,15 +88,72 @@ class Reason:
         return "raises" if self.weight > 0 else "lowers"
 
 
+@dataclass(frozen=True)
+class Strongest:
+    """The groups that matter most for n patients, strongest first.
+
+    Attributes:
+        names: all groups of the catalogue.
+        group: positions in `names`, shape (n, most).
+        weight: log-odds of the groups, the same shape; those below `LEAST_WEIGHT` are not worth a sentence.
+        feature: position of the feature that a sentence names, the same shape.
+        value: the patient's value of it, the same shape.
+    """
+
+    names: tuple[str, ...]
+    group: Ints
+    weight: Floats
+    feature: Ints
+    value: Floats
+
+
 def group_weights(catalogue: Catalogue, contributions: Floats) -> dict[str, float]:
     """Sum one row's contributions (one a feature, without the base) by reason group."""
-    weights: dict[str, float] = {}
-    for feature, weight in zip(catalogue, contributions.tolist(), strict=True):
-        weights[feature.about] = weights.get(feature.about, 0.0) + weight
-    return weights
+    groups = _groups(catalogue)
+    return dict(zip(groups.names, groups.sums(contributions[None])[0].tolist(), strict=True))
 
 
-def reasons(catalogue: Catalogue, values: Floats, contributions: Floats, most: int = 3) -> list[Reason]:
+def strongest(catalogue: Catalogue, values: Floats, contributions: Floats, most: int = MOST) -> Strongest:
+    """Find the groups that matter most, and the feature to name in each.
+
+    Args:
+        catalogue: what the columns mean.
+        values: feature values, shape (n, features).
+        contributions: to one margin of each row, without the base, the same shape.
+        most: how many groups; fewer where the catalogue has fewer.
+    """
+    groups = _groups(catalogue)
+    most = min(most, len(groups.names))
+    group, feature = np.empty((2, len(values), most), np.int64)
+    weight = np.empty((len(values), most))
+    for first in range(0, len(values), BLOCK):
+        rows = slice(first, first + BLOCK)
+        sums = groups.sums(contributions[rows])
+        group[rows] = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
+        weight[rows] = np.take_along_axis(sums, group[rows], 1)
+        for at in range(most):
+            mine = groups.place == group[rows, at, None]
+            pushes = np.where(mine, contributions[rows] * np.sign(weight[rows, at, None]), -np.inf)
+            feature[rows, at] = _named(pushes, values[rows])
+    return Strongest(groups.names, group, weight, feature, np.take_along_axis(values, feature, 1))
+
+
+def sentences(catalogue: Catalogue, found: Strongest, language: Language) -> NDArray[np.object_]:
+    """The sentence of each reason, shape (n, most); None where the group is not worth one."""
+    said = np.full(found.group.shape, None, object)
+    rising = found.weight > 0
+    said_at = found.feature * 2 + rising
+    worth = np.abs(found.weight) >= LEAST_WEIGHT
+    for key in np.unique(said_at[worth]).tolist():
+        rows = worth & (said_at == key)
+        values, place = np.unique(found.value[rows], return_inverse=True)
+        feature = catalogue.features[key // 2]
+        texts = [_sentence(feature, value, language, rises=bool(key % 2)) for value in values.tolist()]
+        said[rows] = np.array(texts, object)[place]
+    return said
+
+
+def reasons(catalogue: Catalogue, values: Floats, contributions: Floats, most: int = MOST) -> list[Reason]:
     """The groups that matter most for one patient, strongest first.
 
     Args:
@@ -94,34 +162,58 @@ def reasons(catalogue: Catalogue, values: Floats, contributions: Floats, most: i
         contributions: contributions to one margin, shape (features,), without the base.
         most: how many reasons at the most; groups under `LEAST_WEIGHT` are left out.
     """
-    weights = group_weights(catalogue, contributions)
-    strongest = sorted(weights, key=lambda group: (-abs(weights[group]), group))[:most]
-    return [
-        _reason(catalogue, group, weights[group], values, contributions)
-        for group in strongest
-        if abs(weights[group]) >= LEAST_WEIGHT
-    ]
+    return list(_reasons(catalogue, strongest(catalogue, values[None], contributions[None], most)))
 
 
-def _reason(catalogue: Catalogue, group: str, weight: float, values: Floats, contributions: Floats) -> Reason:
-    members = [at for at, feature in enumerate(catalogue) if feature.about == group]
-    named = _named(members, values, contributions * np.sign(weight))
-    feature = catalogue.features[named]
-    texts = {language: _sentence(feature, float(values[named]), weight, language) for language in LANGUAGES}
-    return Reason(group, weight, feature.name, feature.modifiable, Label(**texts))
+def apart(found: Sequence[Reason]) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+    """Reasons that a person can change, and those that nobody can, each in their order."""
+    return tuple(one for one in found if one.modifiable), tuple(one for one in found if not one.modifiable)
 
 
-def _named(members: list[int], values: Floats, pushes: Floats) -> int:
+def _reasons(catalogue: Catalogue, found: Strongest) -> Iterator[Reason]:
+    columns = (found.group[0], found.weight[0], found.feature[0], found.value[0])
+    for group, weight, at, value in zip(*(column.tolist() for column in columns), strict=True):
+        if abs(weight) >= LEAST_WEIGHT:
+            feature = catalogue.features[at]
+            texts = {language: _sentence(feature, value, language, rises=weight > 0) for language in LANGUAGES}
+            yield Reason(found.names[group], weight, feature.name, feature.modifiable, Label(**texts))
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """The reason groups of a catalogue, by name: where each feature belongs, and the features in the groups' order."""
+
+    names: tuple[str, ...]
+    place: Ints
+    order: Ints
+    starts: Ints
+
+    def sums(self, contributions: Floats) -> Floats:
+        """Sums of each row's contributions by group, shape (n, groups)."""
+        return np.asarray(np.add.reduceat(np.take(contributions, self.order, axis=1), self.starts, axis=1))
+
+
+@lru_cache(maxsize=8)
+def _groups(catalogue: Catalogue) -> _Groups:
+    about = [feature.about for feature in catalogue]
+    names = tuple(sorted(set(about)))
+    place = np.array([names.index(name) for name in about])
+    order = np.argsort(place, kind="stable")
+    return _Groups(names, place, order, np.searchsorted(place[order], np.arange(len(names))))
+
+
+def _named(pushes: Floats, values: Floats) -> Ints:
     """The member that pushed most; one with a value rather than one without, unless it pushed less than half."""
-    strongest = max(members, key=lambda at: pushes[at])
-    recorded = [at for at in members if not np.isnan(values[at]) and pushes[at] >= pushes[strongest] / 2]
-    return max(recorded, key=lambda at: pushes[at], default=strongest)
+    best = pushes.argmax(1)
+    half = np.take_along_axis(pushes, best[:, None], 1) / 2
+    recorded = np.where(~np.isnan(values) & (pushes >= half), pushes, -np.inf)
+    return np.asarray(np.where(np.isneginf(recorded).all(1), best, recorded.argmax(1)), np.int64)
 
 
-def _sentence(feature: Feature, value: float, weight: float, language: Language) -> str:
+def _sentence(feature: Feature, value: float, language: Language, *, rises: bool) -> str:
     window = WITHIN[feature.window][language]
     subject = f"{feature.label(language)} {window}".rstrip()
-    moves = (RAISES if weight > 0 else LOWERS)[language]
+    moves = (RAISES if rises else LOWERS)[language]
     return f"{subject}: {shown(value, feature, language)} – {moves}."  # noqa: RUF001 - the dash is typography
 
 
@@ -130,7 +222,7 @@ def shown(value: float, feature: Feature, language: Language) -> str:
     unit = feature.family.unit
     if np.isnan(value):
         return NOTHING[language]
-    if feature.family.aggregate == "attribute":
+    if _yes_or_no(feature):
         return (YES if value else NO)[language]
     if unit == "d":
         return _duration(value, language)
@@ -138,6 +230,12 @@ def shown(value: float, feature: Feature, language: Language) -> str:
         return f"{_number(100 * value, 0, language)}{'%' if language == 'en' else ' %'}"
     places = 0 if float(value).is_integer() else 1
     return f"{_number(value, places, language)} {UNITS[unit][language]}".rstrip()
+
+
+def _yes_or_no(feature: Feature) -> bool:
+    family = feature.family
+    return family.aggregate in YES_OR_NO or (family.source == "answers" and feature.level in ASKED_YES_OR_NO
+                                             and family.aggregate == "last")  # fmt: skip
 
 
 def _duration(days: float, language: Language) -> str:

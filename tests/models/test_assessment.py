@@ -8,8 +8,10 @@ import pytest
 from features.dental import DENTAL
 from models.assessment import assess
 from models.calibration import Calibrator
+from models.conformal import Conformal
 from models.estimators import PointsRule
-from models.need import ModelError, NeedModel, NeedTable
+from models.intervals import Intervals
+from models.need import ModelError, NeedModel, NeedTable, Uncertainty
 from models.segments import read_tables
 from records.clock import instant
 from tests.rows import event, history, patient
@@ -95,3 +97,62 @@ def test_a_later_moment_sees_more() -> None:
     rows = history(visits=visits(3))
     early = assess(MODEL, DENTAL, SEGMENTS, rows, instant("2025-01-01T10:00") + timedelta(microseconds=1))
     assert early.events_seen == 1
+
+
+SURE = replace(
+    MODEL,
+    uncertainty=Uncertainty(
+        Conformal((0.6, 0.9, 0.7), {"strict": (1.0, 1.0, 1.0)}),
+        Intervals(
+            (1.0, 3.0, 5.0, 9.0), ((0.5, 1, 1, 1), (0, 0.1, 1, 1), (0, 0, 0.1, 1)), (), (0.3,), {"strict": (0.5,)}
+        ),
+        Intervals((20.0, 400.0), ((1, 1), (0.5, 1), (0, 1)), (), (0.4,)),
+    ),
+    ranges={"found_plaque": (5.0, 20.0, 35.0, 50.0, 70.0)},
+)
+
+
+def test_a_model_without_calibration_rows_says_neither_sets_nor_intervals() -> None:
+    found = assess(MODEL, DENTAL, SEGMENTS, history(visits=visits(5)), NOW, differences=True)
+    assert (found.prediction_set, found.visits_interval, found.minutes_interval, found.lighter) == (None,) * 4
+
+
+def test_the_set_holds_the_suggestion_and_the_intervals_what_is_expected() -> None:
+    for number in (1, 5, 11):
+        found = assess(SURE, DENTAL, SEGMENTS, history(visits=visits(number)), NOW)
+        assert found.prediction_set
+        assert found.segment in found.prediction_set
+        names = [one.name for one in found.prediction_set]
+        assert names == [one.name for one in SEGMENTS.segments if one.name in names]
+        for interval, expected in ((found.visits_interval, found.visits), (found.minutes_interval, found.minutes)):
+            assert interval
+            assert expected
+            assert interval.low <= expected.total <= interval.high
+            assert interval.confidence == 0.8
+
+
+def test_a_site_is_assessed_by_its_own_limits() -> None:
+    usual, strict = (
+        assess(SURE, DENTAL, SEGMENTS, history(visits=visits(3)), NOW, group=group) for group in (None, "strict")
+    )
+    assert usual.prediction_set
+    assert strict.prediction_set == SEGMENTS.segments
+    assert len(usual.prediction_set) < 3
+    assert usual.visits_interval
+    assert strict.visits_interval
+    assert strict.visits_interval.high >= usual.visits_interval.high
+
+
+def test_no_history_has_no_set_and_no_interval() -> None:
+    found = assess(SURE, DENTAL, SEGMENTS, history(), NOW, differences=True)
+    assert (found.prediction_set, found.visits_interval, found.minutes_interval, found.lighter) == (None,) * 4
+
+
+def test_what_would_have_to_differ_is_said_where_it_is_asked_for() -> None:
+    plaque = replace(SURE, estimator=PointsRule(DENTAL.names, {"found_plaque": 0.1}, thresholds=2))
+    rows = history(findings=[event("findings", "2025-05-01T10:00", kind="plaque", value=60)])
+    found = assess(plaque, DENTAL, SEGMENTS, rows, NOW, differences=True)
+    assert found.segment == SEGMENTS.segments[2]
+    assert found.lighter
+    assert found.lighter.segment == SEGMENTS.segments[1]
+    assert assess(plaque, DENTAL, SEGMENTS, rows, NOW).lighter is None

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from features.catalogue import Catalogue
 from features.dental import DENTAL
+from features.dental.words import ABOUT
 from features.families import LANGUAGES, WINDOWS, Label, attribute, count, last, share, since, total
-from models.reasons import UNITS, WITHIN, group_weights, reasons, shown
+from models.reasons import LEAST_WEIGHT, UNITS, WITHIN, apart, group_weights, reasons, sentences, shown, strongest
 
 L = Label("Käyntejä", "Besök", "Visits")
 VISITS = count("visits", "visits", L, "use", windows="m24")
@@ -81,3 +85,67 @@ def test_every_feature_of_the_catalogue_can_be_said_in_every_language() -> None:
         for language in LANGUAGES:
             assert feature.label(language) in found.text[language]
             assert found.text[language].endswith(".")
+
+
+def test_every_reason_group_has_a_name_and_sentences_in_every_language() -> None:
+    assert {feature.about for feature in DENTAL} == set(ABOUT)
+    for group, name in ABOUT.items():
+        members = [at for at, feature in enumerate(DENTAL) if feature.about == group]
+        for sign in (1, -1):
+            weights = np.zeros(len(DENTAL))
+            weights[members] = sign
+            (found,) = reasons(DENTAL, np.full(len(DENTAL), 2.0), weights)
+            assert found.group == group
+            for language in LANGUAGES:
+                assert name[language].strip()
+                assert len(found.text[language]) > 20
+                assert "{" not in found.text[language]
+
+
+def test_yes_and_no_are_said_in_words() -> None:
+    for name in ("diabetes", "tobacco", "special_needs", "answer_smoking", "answer_diabetes"):
+        assert [shown(value, DENTAL[name], "fi") for value in (1.0, 0.0)] == ["kyllä", "ei"]
+    assert shown(1.0, DENTAL["answer_pain"], "sv") == "1"
+    assert shown(1.0, DENTAL["visits_m12"], "en") == "1"
+
+
+rows = st.integers(1, 12).flatmap(
+    lambda n: st.tuples(
+        hnp.arrays(np.float64, (n, 6), elements=st.sampled_from([0.0, 1.0, 2.5, 400.0, np.nan])),
+        hnp.arrays(np.float64, (n, 6), elements=st.floats(-2, 2).map(lambda weight: round(weight, 3))),
+    )
+)
+
+
+@given(rows)
+def test_many_patients_get_the_reasons_that_each_gets_alone(found: tuple[np.ndarray, np.ndarray]) -> None:
+    values, weights = found
+    together = strongest(CATALOGUE, values, weights)
+    said = {language: sentences(CATALOGUE, together, language) for language in LANGUAGES}
+    for at in range(len(values)):
+        alone = reasons(CATALOGUE, values[at], weights[at])
+        worth = np.abs(together.weight[at]) >= LEAST_WEIGHT
+        assert [one.group for one in alone] == [together.names[place] for place in together.group[at][worth]]
+        assert [one.weight for one in alone] == together.weight[at][worth].tolist()
+        for language in LANGUAGES:
+            assert [one.text[language] for one in alone] == said[language][at][worth].tolist()
+            assert all(text is None for text in said[language][at][~worth])
+
+
+@given(rows)
+def test_groups_and_the_base_add_up_to_the_margin_and_come_strongest_first(
+    found: tuple[np.ndarray, np.ndarray],
+) -> None:
+    values, weights = found
+    together = strongest(CATALOGUE, values, weights, most=99)
+    np.testing.assert_allclose(together.weight.sum(1), weights.sum(1), atol=1e-9)
+    assert (np.diff(np.abs(together.weight), axis=1) <= 0).all()
+    about = np.array([feature.about for feature in CATALOGUE])
+    assert (about[together.feature] == np.array(together.names)[together.group]).all()
+
+
+def test_what_can_be_changed_stands_apart() -> None:
+    found = reasons(CATALOGUE, VALUES, np.array([0.5, -0.1, -0.9, 0.001, 0.1, 0.2]))
+    can, cannot = apart(found)
+    assert [one.group for one in can] == ["gap"]
+    assert [one.group for one in cannot] == ["use", "special"]
