@@ -185,7 +185,7 @@ def run(scratch: Path, engine: str, size: int, moments: int) -> Run:
 
 
 def _watched(process: subprocess.Popen[Any]) -> float:
-    """The most memory in MB that a process and its children held, looked at every thirtieth of a second."""
+    """The most memory in MB that a process and its children held, looked at a few times a second."""
     tree, most = psutil.Process(process.pid), 0.0
     while process.poll() is None:
         try:
@@ -193,7 +193,7 @@ def _watched(process: subprocess.Popen[Any]) -> float:
         except psutil.NoSuchProcess:
             continue
         most = max(most, held / 1e6)
-        time.sleep(0.03)
+        time.sleep(0.2)  # to look costs some milliseconds
     return most
 
 
