@@ -194,8 +194,8 @@ def test_a_run_that_is_not_the_same_again_says_so(
 
     def other(*given: object) -> NeedModel:
         model = made(*given)
-        need = replace(model.need, visits=tuple(tuple(2 * each for each in row) for row in model.need.visits))
-        return replace(model, need=need)
+        higher = tuple(1 + each for each in model.calibrator.intercept)
+        return replace(model, calibrator=replace(model.calibrator, intercept=higher))
 
     monkeypatch.setattr(commands, "again", other)
     assert main(["reproduce", run_id]) == 3
