@@ -28,7 +28,7 @@ from benchmarks.counts import CountScores, measure_counts
 from benchmarks.learners import ENGINES, AutoGluon, Engine, EngineError
 from benchmarks.paired import RESOLUTION, Difference, Outcome
 from benchmarks.tasks import SOURCES, Rows, Task, by_hash, held
-from models.calibration import Calibrator
+from models.calibration import Calibrator, refit
 from models.estimators import Boosted, Estimator, Logistic, PointsRule
 from records.studies import StudyError
 from training.compare import table_text
@@ -130,15 +130,19 @@ def _lines(source: str, target: str, outcome: Outcome, said: Mapping[str, Floats
 
 
 def recalibrated(task: Task, own: Own) -> Iterator[Line]:
-    """The project's model on one part of the test people, before and after recalibration by the other part."""
+    """The project's model on one part of the test people, before and after it was recalibrated by the other part.
+
+    Once the level alone is fitted anew, and once the slope too.
+    """
     first = by_hash(task.test.groups) < RECALIBRATED
     reached = _reached(task, task.test)
     margins = own.estimator.margins(task.test.x)
-    anew = Calibrator.fit(margins[first], reached[first])
+    level, both = (refit(own.calibrator, margins[first], reached[first], slopes=slopes)[0] for slopes in (False, True))
+    curves = {"as it was": own.calibrator, "level": level, "level, slope": both}
     for k, target in enumerate(task.targets):
         outcome = Outcome(reached[~first, k], task.test.groups[~first], np.arange(int((~first).sum())))
-        for name, calibrator in (("before", own.calibrator), ("after", anew)):
-            scores = outcome.score(calibrator.at_least(margins[~first])[:, k])
+        for name, curve in curves.items():
+            scores = outcome.score(curve.at_least(margins[~first])[:, k])
             yield Line(f"{task.source} recalibrated", target, name, scores, None, None)
 
 

@@ -36,6 +36,8 @@ WITHIN = timedelta(minutes=30)
 """An answer recorded so soon after a booking contact began belongs to its interview; no visit comes that soon."""
 COPIES = 2
 """How often each row is learnt from: once with all its answers, else with some left out; more gain nothing."""
+COPIES_TO_ORDER = 4
+"""The same where the order of the questions is found: most of what is looked at there are a few answers."""
 IN_ORDER = 0.5
 """Share of the rows with answers left out that keep the first ones in the order of the interview; others any."""
 FOLDS = 3
@@ -186,7 +188,7 @@ def _some(rows: Asked) -> Asked:
 
 
 def _fitted(make: Callable[[], Estimator], rows: Asked, columns: AnswerColumns) -> Estimator:
-    some = masked(rows, columns)
+    some = masked(rows, columns, copies=COPIES_TO_ORDER)
     return make().fit(some.x, some.reached)
 
 
