@@ -73,6 +73,10 @@ class Boosted(Estimator):
     def contributions(self, x: Floats) -> Floats:
         return self.tables().contributions(x)
 
+    def reference(self, x: Floats) -> Floats:
+        """The same contributions as LightGBM itself works them out, twenty to sixty times as slowly."""
+        return np.stack([np.asarray(booster.predict(x, pred_contrib=True)) for booster in self.boosters], axis=1)
+
     @override
     def save(self, folder: Path) -> None:
         """Write text files only; trees whose contributions cannot be tabulated are refused as by `tables`."""
