@@ -235,7 +235,7 @@ def _add(one: Floats, other: Floats) -> Floats:
 def _space(trial: optuna.Trial | None) -> dict[str, Any]:
     """What is tried; without a trial, the names of it.
 
-    At most 16 leaves: with them reasons cost no more than the prediction (`benchmarks/reasons.py`).
+    At most 16 leaves: with more, reasons cost more than the prediction.
     """
     if trial is None:
         return dict.fromkeys(("num_leaves", "learning_rate", "min_child_samples", "feature_fraction",
