@@ -23,6 +23,7 @@ from typing import Any
 
 import orjson
 
+from benchmarks.memory import highest_megabytes
 from records.sources.fhir import read_fhir
 
 CODES = ("SAA01", "SDA02", "SFA20", "EB1AA", "WX110", "SCA02", "EBA00", "SGB10")
@@ -81,15 +82,9 @@ def memory(files: Sequence[Path]) -> dict[str, float]:
 
 def peak(files: Sequence[str]) -> tuple[float, float]:
     """Megabytes resident before and at the highest of reading; for a process of its own."""
-    before = _highest_megabytes()
+    before = highest_megabytes()
     _read([Path(file) for file in files])
-    return before, _highest_megabytes()
-
-
-def _highest_megabytes() -> float:
-    """Of this process alone, as Linux counts it; the usual `ru_maxrss` would begin at the parent's size."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1e3
+    return before, highest_megabytes()
 
 
 def _timed(work: Callable[[Sequence[Path]], int], files: Sequence[Path]) -> tuple[float, int]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import shutil
 import statistics
 import sys
@@ -28,6 +27,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from numpy.random import Generator
 
+from benchmarks.memory import highest_megabytes
 from records.imports import import_batches
 from records.sources.avohilmo import KEY, TEETH, TEXTS, TIMES, read_avohilmo
 
@@ -70,7 +70,7 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, float]:
     figures |= {f"{name}: rows of all files a second": lines / seconds for name, seconds in median.items()}
     figures |= {f"{name}: times the bare parse": median[name] / median["parse"] for name in median if name != "parse"}
     figures["size of the files, MB"] = sum(path.stat().st_size for path in files) / 1e6
-    figures["highest memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    figures["highest memory, MB"] = highest_megabytes()
     return figures
 
 

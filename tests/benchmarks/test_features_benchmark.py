@@ -42,7 +42,7 @@ def _left(monkeypatch: pytest.MonkeyPatch) -> None:
 def ran_here(scratch: Path, engine: str, size: int, moments: int) -> Run:
     files = [str(scratch / str(size)), str(scratch / f"{size}-{moments}.parquet"), str(scratch / f"{engine}.parquet")]
     used = benchmark._work(engine, *map(Path, files))
-    return Run(used["start"], used["cpu"], used["memory"])
+    return Run(used["start"], used["cpu"], used["wall"], used["memory"])
 
 
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis 12 on DuckDB 2
@@ -139,8 +139,10 @@ def made_up(sizes: list[int]) -> Results:
     found = Results(rows={size: 100 * size for size in sizes}, load=(1.0, 2.0))
     for place, engine in enumerate(ENGINES):
         for size in sizes:
-            found.runs[engine, size, 1] = [Run(0.5, (place + 1) * size / 1000 * times, 100) for times in (1, 1.1, 5)]
-    found.runs["ours", sizes[-1], 5] = [Run(0.5, 9.9, 100)]
+            found.runs[engine, size, 1] = [
+                Run(0.5, (place + 1) * size / 1000 * times, place * times, 100) for times in (1, 1.1, 5)
+            ]
+    found.runs["ours", sizes[-1], 5] = [Run(0.5, 9.9, 10.1, 100)]
     found.columns = dict.fromkeys(PEERS, 217)
     found.single = {"events": 120, "median": 0.7, "p95": 1.1}
     found.peers = {"featuretools": {"cpu": 2.0, "columns": 7, "says": "equal"}, "meds-tab": None}
@@ -155,6 +157,7 @@ def test_the_report_gives_medians_ratios_and_what_is_missing(
     text = (tmp_path / "features-speed.md").read_text()
     assert capsys.readouterr().out.strip() == text.strip()
     assert "| Polars lazy | 217 | 13.20 | 0.50 | 100 | 6.0 | 2.00 |" in text
+    assert "| ours | 2,000 | 5 | 200,000 | 9.90 | 4.5 | 10.10 | 100 |" in text
     assert "Growth exponent of ours, one core, over all populations: 1.000" in text
     assert "- featuretools: 7 columns, 200 patients, 2.0 CPU s, that is 10 ms a patient; equal." in text
     assert "- meds-tab: not installed" in text
@@ -170,7 +173,7 @@ def test_every_round_measures_every_engine_in_turn(scratch: Path, monkeypatch: p
 
     def noted(_scratch: Path, engine: str, size: int, moments: int) -> Run:
         asked.append((engine, size, moments))
-        return Run(0, 1, 1)
+        return Run(0, 1, 1, 1)
 
     monkeypatch.setattr(benchmark, "run", noted)
     monkeypatch.setattr(benchmark, "provide", lambda _scratch, size: size)
