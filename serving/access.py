@@ -16,6 +16,7 @@ SCOPES: Mapping[str, str] = {
     "batch": "ask for assessments of many patients",
     "assessments.read": "read the tenant's assessments",
     "assessments.launched": "read the assessments of the patient whom the token names",
+    "interview": "tell what patients answered, on assessments that may be read",
     "decide": "decide on assessments that may be read",
     "model.read": "read what runs here",
     "metrics.read": "read the numbers for the operator",
@@ -23,8 +24,8 @@ SCOPES: Mapping[str, str] = {
 """What a token can allow."""
 
 ROLES: Mapping[str, frozenset[str]] = {
-    "booking-system": frozenset({"cds", "assess", "batch", "assessments.read", "decide", "model.read"}),
-    "clinician": frozenset({"assessments.launched", "decide", "model.read"}),
+    "booking-system": frozenset({"cds", "assess", "batch", "assessments.read", "interview", "decide", "model.read"}),
+    "clinician": frozenset({"assessments.launched", "interview", "decide", "model.read"}),
     "data-scientist": frozenset({"batch", "metrics.read", "model.read"}),
     "operator": frozenset({"metrics.read", "model.read"}),
     "officer": frozenset({"model.read"}),
@@ -73,6 +74,7 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/assess"): _bearer("assess", purpose="TREAT"),
     ("POST", "/v1/assess/batch"): _bearer("batch", purpose="HOPERAT"),
     ("GET", "/v1/assessments/{assessment_id}"): _bearer(*READING, purpose="TREAT"),
+    ("POST", "/v1/assessments/{assessment_id}/answers"): _bearer("interview", purpose="TREAT"),
     ("POST", "/v1/assessments/{assessment_id}/decision"): _bearer("decide", purpose="TREAT"),
     ("GET", "/cds-services"): _open(),
     ("POST", "/cds-services/{service_id}"): _cds(),

@@ -39,15 +39,21 @@ class HistoryTable(Table):
     Attributes:
         least_visits: visits that must be on record.
         oldest_days: the latest event may lie at most so many days back.
+        enough_answers: so many answers to questions are as good as a history.
     """
 
     source: str
     least_visits: int
     oldest_days: int
+    enough_answers: int
 
     def is_enough(self, visits: int, age_days: int) -> bool:
         """Whether so many visits, and a latest event so many days ago, are enough."""
         return visits >= self.least_visits and age_days <= self.oldest_days
+
+    def is_enough_told(self, answers: int) -> bool:
+        """Whether so many answers are enough in the place of a history."""
+        return answers >= self.enough_answers
 
 
 @dataclass(frozen=True)
@@ -266,7 +272,13 @@ def _history_tables() -> list[HistoryTable]:
     return read(
         "history",
         "table",
-        lambda entry: HistoryTable(entry["from"], entry["source"], entry["least_visits"], entry["oldest_days"]),
+        lambda entry: HistoryTable(
+            entry["from"],
+            entry["source"],
+            entry["least_visits"],
+            entry["oldest_days"],
+            entry["enough_answers"],
+        ),
     )
 
 

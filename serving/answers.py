@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.assessment import Assessment, Expected, Interval, assess
 from records.check import Checked
@@ -14,15 +15,18 @@ from records.check_rows import check_rows
 from records.clock import day, days
 from records.history import History
 from serving.advice import Advice, AdviceError, Patient, advice_on, override_reasons
+from serving.questions import Conversation, Told, with_answers
 from serving.wire import (
     Amount,
     Answer,
     Appointment,
     FollowUpOut,
+    GivenAnswer,
     HistoryOut,
     IntervalOut,
     ModelCard,
     ModelOut,
+    NextQuestion,
     Notice,
     PathwayOut,
     ReasonCode,
@@ -50,6 +54,11 @@ ASSESSED = Words(
     sv="Detta är ett förslag som bygger på registrerade uppgifter. En människa beslutar.",
     en="This is a suggestion made from what is recorded. A person decides.",
 )
+ASSESSED_WITH_ANSWERS = Words(
+    fi="Tämä on kirjattuihin tietoihin ja potilaan vastauksiin perustuva ehdotus. Ihminen päättää.",
+    sv="Detta är ett förslag som bygger på registrerade uppgifter och på patientens svar. En människa beslutar.",
+    en="This is a suggestion made from what is recorded and what the patient answered. A person decides.",
+)
 NO_HISTORY = Words(
     fi="Potilaasta ei ole käytettävissä kirjattuja tietoja ennen tätä hetkeä, joten hoidon tarvetta ei arvioida. "
     "Kysy hoidon tarve haastattelussa.",
@@ -66,7 +75,7 @@ TOO_LITTLE = Words(
     en="Too little is recorded about the patient, or it is too old, so the need is not estimated. "
     "Ask about the need in the interview.",
 )
-SAYS = {"assessed": ASSESSED, "no_history": NO_HISTORY, "too_little_history": TOO_LITTLE}
+SAYS = {"no_history": NO_HISTORY, "too_little_history": TOO_LITTLE}
 CARD = Words(
     fi="Malli ehdottaa hoidon tarvetta ja ensimmäistä aikaa hoidon varaamista varten. "
     "Se ei tee diagnoosia eikä korvaa ammattihenkilön arviota.",
@@ -99,6 +108,9 @@ def answer(
     as_of: datetime,
     assessment_id: str,
     notices: tuple[Notice, ...] = (),
+    *,
+    told: Told | None = None,
+    follows: str | None = None,
 ) -> Given:
     """Assess the one patient of some rows.
 
@@ -108,6 +120,8 @@ def answer(
         as_of: the moment, aware.
         assessment_id: the name of the assessment.
         notices: what the reader of the rows has to say.
+        told: answers of an interview.
+        follows: the assessment that these answers update.
 
     Raises:
         Unusable: the patient's own row is set aside, the patient is born after the moment, or no table of advice holds
@@ -116,17 +130,21 @@ def answer(
     checked = check_rows(rows, as_of)
     _refuse_patient(checked, as_of)
     advice = _advice(release, as_of)
-    assessment = assess(release.model, release.catalogue, release.segments, checked.history, as_of)
+    talk = Conversation(release.interview, checked.history, as_of, told or {})
+    heard = check_rows(with_answers(rows, talk.told, as_of), as_of).history if talk.told else checked.history
+    assessment = assess(release.model, release.catalogue, release.segments, heard, as_of)
     patient = _patient(checked.history, assessment)
-    seen = _seen(assessment)
+    seen = _seen(release, talk)
     common = _common(assessment, checked, notices) | {
-        "id": assessment_id, "history": seen, "model": _model(release, advice),
+        "id": assessment_id, "history": seen, "model": _model(release, advice), "follows": follows,
+        "answers": [GivenAnswer(question=name, value=value) for name, value in talk.told.items()],
     }  # fmt: skip
     segment, visits, minutes = assessment.segment, assessment.visits, assessment.minutes
-    if segment is None or visits is None or minutes is None:
-        return Given(_without_estimate(release, "no_history", advice, patient, common), checked.history)
-    if not advice.history.is_enough(checked.history["visits"].num_rows, seen.age_days or 0):
-        return Given(_without_estimate(release, "too_little_history", advice, patient, common), checked.history)
+    is_enough = _is_enough(advice, seen, talk)
+    common |= _asking(talk, assessment, is_enough=is_enough)
+    if not is_enough or segment is None or visits is None or minutes is None:
+        status = "too_little_history" if seen.events_seen else "no_history"
+        return Given(_without_estimate(release, status, advice, patient, common), checked.history)
     follow_ups = advice.pathways.follow_ups(
         visits.by_profession, minutes.by_profession, assessment.first_appointment.profession
     )
@@ -139,6 +157,23 @@ def answer(
         "examination_interval": _interval(advice, segment.name, patient),
     }
     return Given(_estimate(assessment, common | estimated), checked.history)
+
+
+def _is_enough(advice: Advice, seen: HistoryOut, talk: Conversation) -> bool:
+    """Whether enough is on record for an estimate, or enough was answered in its place."""
+    visits = talk.record["visits"].num_rows
+    if seen.age_days is not None and advice.history.is_enough(visits, seen.age_days):
+        return True
+    return advice.history.is_enough_told(talk.answered())
+
+
+def _asking(talk: Conversation, assessment: Assessment, *, is_enough: bool) -> dict[str, Any]:
+    """What to ask next, or why nothing."""
+    members = None
+    if is_enough:
+        members = len(assessment.prediction_set or assessment.probabilities or ())
+    found = talk.next(members)
+    return {"next_question" if isinstance(found, NextQuestion) else "nothing_to_ask": found}
 
 
 def _common(assessment: Assessment, checked: Checked, notices: tuple[Notice, ...]) -> dict[str, Any]:
@@ -163,7 +198,7 @@ def _estimate(assessment: Assessment, said: dict[str, Any]) -> Answer:
         prediction_set=None if members is None else [segment.name for segment in members],
         first_appointment=_appointment(assessment.first_appointment),
         reasons=[_reason(reason) for reason in assessment.reasons],
-        says=ASSESSED,
+        says=ASSESSED_WITH_ANSWERS if said["answers"] else ASSESSED,
     )
 
 
@@ -232,10 +267,12 @@ def _date(days_since: int) -> date:
     return date.fromordinal(min(max(EPOCH + days_since, 1), date.max.toordinal()))
 
 
-def _seen(assessment: Assessment) -> HistoryOut:
-    latest = assessment.latest_event
-    age = None if latest is None else day(assessment.as_of) - day(latest)
-    return HistoryOut(events_seen=assessment.events_seen, latest_event=latest, age_days=age)
+def _seen(release: Release, talk: Conversation) -> HistoryOut:
+    """What is on record; the answers of an interview make no old history young."""
+    tables = [talk.record[name] for name in release.catalogue.sources if name != "patients"]
+    latest = max((pc.max(rows["event_time"]).as_py() for rows in tables if rows.num_rows), default=None)
+    age = None if latest is None else day(talk.as_of) - day(latest)
+    return HistoryOut(events_seen=sum(rows.num_rows for rows in tables), latest_event=latest, age_days=age)
 
 
 def _advice(release: Release, at: datetime) -> Advice:

@@ -137,6 +137,12 @@ def _document(app: FastAPI, release: Release) -> dict[str, Any]:
         "assessed": _example(release, examples.POSTED),
         "no_history": _example(release, examples.EMPTY),
     }
+    answering = document["paths"][f"{assessments.ONE}/answers"]["post"]
+    answering["requestBody"]["content"]["application/json"]["examples"] = examples.ANSWERS
+    updated = answering["responses"]["200"]["content"]["application/json"]
+    updated["examples"] = {
+        "updated": _example(release, examples.POSTED, examples.UPDATED_ID, told=examples.TOLD, follows=examples.ID)
+    }
     document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -183,8 +189,8 @@ def _handlers(app: FastAPI) -> None:
         return refusal(error.status_code, known.get(error.status_code, phrase), headers=dict(error.headers or {}))
 
 
-def _example(release: Release, question: dict[str, Any]) -> dict[str, Any]:
+def _example(release: Release, question: dict[str, Any], name: str = examples.ID, **more: Any) -> dict[str, Any]:
     patient = PostedPatient.model_validate(question["patient"])
     history = PostedHistory.model_validate(question["history"])
-    given = shown(release, patient, history, instant(examples.AS_OF), examples.ID)
+    given = shown(release, patient, history, instant(examples.AS_OF), name, **more)
     return {"summary": given.status, "value": json.loads(given.model_dump_json())}

@@ -29,6 +29,7 @@ from serving.wire import (
     MOST_COMMENT,
     MOST_REFERENCE,
     Answer,
+    AnswersIn,
     BatchAnswer,
     BatchQuestion,
     ChoiceIn,
@@ -50,6 +51,7 @@ def add_routes(app: FastAPI, desk: Desk, public_url: str, metrics: Metrics) -> N
     _assess_route(app, desk, metrics)
     _batch_route(app, desk, metrics)
     _read_route(app, desk, public_url)
+    _answers_route(app, desk, metrics)
     _decision_route(app, desk)
 
 
@@ -144,6 +146,26 @@ def _read_route(app: FastAPI, desk: Desk, public_url: str) -> None:
         language = language_of(request.headers.get("accept-language", ""), caller.tenant.language)
         resource = risk_assessment(kept, said, public_url, desk.release.segments.horizon_days, language)
         return Response(orjson.dumps(resource), media_type=MEDIA_TYPE, headers=headers | {"Content-Language": language})
+
+
+def _answers_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
+    purpose = ROUTES["POST", f"{ONE}/answers"].purpose
+
+    @app.post(
+        f"{ONE}/answers",
+        operation_id="answer",
+        summary="Tell what the patient answered",
+        response_model=Answer,
+        response_description="The updated assessment, a new one, with the next question or why there is none.",
+        responses=refusals(400, 404, 413, 422, 503),
+    )
+    async def answers(assessment_id: str, given: AnswersIn, request: Request) -> Response:
+        """The same record as of the same moment, with these answers and all before them; every assessment is kept."""
+        caller = caller_of(request)
+        kept = await asyncio.to_thread(_visible, desk, assessment_id, caller)
+        found, body = await desk.hear(kept, given, caller, purpose)
+        metrics.assessment(found.status, found.segment.name if found.segment else None)
+        return Response(body, media_type="application/json", headers=NO_STORE)
 
 
 def _decision_route(app: FastAPI, desk: Desk) -> None:

@@ -16,9 +16,10 @@ import orjson
 from records.identity import looks_like_identity_code
 from serving.keys import Secrets
 
-Deed = Literal["assess", "read", "decide", "hook", "feedback", "reproduce"]
+Deed = Literal["assess", "answer", "read", "decide", "hook", "feedback", "reproduce"]
 ACTIONS: Mapping[Deed, str] = {
     "assess": "E",
+    "answer": "E",
     "read": "R",
     "decide": "C",
     "hook": "E",

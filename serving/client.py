@@ -92,12 +92,25 @@ def _lines(answer: Mapping[str, Any], language: Language) -> Iterator[str]:
     if answer["examination_interval"]:
         yield _interval(answer["examination_interval"], language)
     yield from _listed("reasons", [reason["text"][language] for reason in answer["reasons"]], language)
+    yield from _asked(answer["next_question"], language)
     yield f"{TEXTS['history'][language]}: {_history(answer['history'], language)}"
     for title, key in (("set_aside", "reason"), ("notices", "says")):
         rows = [(word(TABLES, row["table"], language), row["rows"], said(row[key], language)) for row in answer[title]]
         yield from _listed(title, [f"{table}: {count} ({why})" for table, count, why in rows], language)
     yield TEXTS["model"][language].format(**answer["model"])
     yield answer["says"][language]
+
+
+def _asked(question: Mapping[str, Any] | None, language: Language) -> Iterator[str]:
+    """The next question with its answers; nothing when none is worth asking."""
+    if question is None:
+        return
+    number = question["number"]
+    among = [choice["label"][language] for choice in question["choices"]]
+    if number is not None:
+        between = f"{number['least']:g}–{number['most']:g}"  # noqa: RUF001 - from and to
+        among = [f"{between if language == 'en' else between.replace('.', ',')} {number['unit'][language]}"]
+    yield f"{TEXTS['ask'][language]}: {question['text'][language]} ({', '.join(among)})"
 
 
 def _headline(answer: Mapping[str, Any], language: Language) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from models.interview import AnswerError
 from records.database import DatabaseError
 from serving import audit
 from serving.answers import Given, Unusable, answer
@@ -16,11 +17,12 @@ from serving.audit import Actor, Object
 from serving.guard import Refused
 from serving.keys import Secrets
 from serving.known import Known
+from serving.questions import Told
 from serving.release import Release
-from serving.snapshots import Snapshot, pack
-from serving.storage.ledger import Kept, Ledger
+from serving.snapshots import Snapshot, pack, unpack
+from serving.storage.ledger import Kept, Ledger, snapshot_name
 from serving.tokens import Caller
-from serving.wire import Answer, Notice, PostedHistory, PostedPatient, Question, Rows
+from serving.wire import Answer, AnswersIn, GivenAnswer, Notice, PostedHistory, PostedPatient, Question, Rows
 
 SMALL = 500
 """Rows of a posted history that are assessed at once; the work on longer ones does not hold up other requests."""
@@ -37,6 +39,9 @@ class Asked:
         whom: the keyed hash of the patient, for the audit.
         unit: the clinic that asks.
         notices: what the reader of the rows has to say.
+        told: all answers of the interview.
+        fresh: those of them that were given just now.
+        follows: the assessment that they update.
     """
 
     rows: Rows
@@ -45,6 +50,9 @@ class Asked:
     whom: str
     unit: str | None = None
     notices: tuple[Notice, ...] = ()
+    told: Told = field(default_factory=dict)
+    fresh: Told = field(default_factory=dict)
+    follows: str | None = None
 
 
 class Desk:
@@ -105,13 +113,38 @@ class Desk:
             model=self.release.tag,
             answer=body,
         )
-        snapshot = pack(Snapshot(asked.rows, asked.as_of, asked.notices))
-        line = audit.line("hook" if cards else "assess", by, audited(said, asked.whom), at, self.secrets)
+        snapshot = pack(Snapshot(asked.rows, asked.as_of, asked.notices, asked.told, asked.follows, asked.unit))
+        deed: audit.Deed = "hook" if cards else "answer" if asked.follows else "assess"
+        line = audit.line(deed, by, audited(said, asked.whom), at, self.secrets)
         try:
             await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshot, line, cards)
         except DatabaseError as error:
             raise Refused(503, "", "the answer cannot be kept now, so it cannot be given; try again") from error
         return body.encode()
+
+    async def hear(self, kept: Kept, given: AnswersIn, caller: Caller, purpose: str) -> tuple[Answer, bytes]:
+        """Update an assessment with answers of the patient, as a new one; keep it, and tell its JSON.
+
+        Raises:
+            Refused: an answer cannot be used, or the new assessment cannot be made or kept.
+        """
+        asked, found = await asyncio.to_thread(self._updated, kept, given)
+        body = await self.keep(asked, found, actor(caller, purpose), caller.tenant.name)
+        return found.answer, body
+
+    def _updated(self, kept: Kept, given: AnswersIn) -> tuple[Asked, Given]:
+        fresh = _told(self.release, given)
+        try:
+            content = self.ledger.vault.content(snapshot_name(kept.id))
+        except DatabaseError as error:
+            raise Refused(503, "", "the database cannot be reached now; try again") from error
+        if content is None:
+            raise Refused(404, "assessment_id", "its inputs are no longer kept; ask for a new assessment")
+        before = unpack(content)
+        whom = self.whom(kept.patient_id, kept.tenant)
+        asked = Asked(before.rows, before.as_of, kept.patient_id, whom, before.unit, before.notices,
+                      {**before.told, **fresh}, fresh, kept.id)  # fmt: skip
+        return asked, _assessed(self.release, asked, _of_stored)
 
     def _known(self, question: Question, caller: Caller) -> Asked:
         if not caller.tenant.records:
@@ -155,21 +188,60 @@ def audited(said: Answer, whom: str) -> Object:
         "rules": model.rules,
         "status": said.status,
         **({} if said.segment is None else {"segment": said.segment.name}),
+        **({} if said.follows is None else {"follows": said.follows}),
+        **({} if not said.answers else {"answers": " ".join(map(_coded, said.answers))}),
     }
     return Object(whom, said.id, details)
 
 
+def _coded(given: GivenAnswer) -> str:
+    return f"{given.question}={'?' if given.value is None else format(given.value, 'g')}"
+
+
+def _told(release: Release, given: AnswersIn) -> Told:
+    """Posted answers by question.
+
+    Raises:
+        Refused: there is no such question, it is answered twice, or does not allow the answer.
+    """
+    questions = {} if release.interview is None else release.interview.items
+    told: dict[str, float | None] = {}
+    for position, one in enumerate(given.answers):
+        where = f"answers[{position}]"
+        if one.question not in questions:
+            what = f"must be one of {', '.join(questions)}" if questions else "the model in use asks no questions"
+            raise Refused(422, f"{where}.question", what)
+        if one.question in told:
+            raise Refused(422, f"{where}.question", "is answered twice")
+        try:
+            if one.value is not None:
+                questions[one.question].check(one.value)
+        except AnswerError as error:
+            raise Refused(422, f"{where}.value", str(error)) from error
+        told[one.question] = one.value
+    return told
+
+
 def shown(
-    release: Release, patient: PostedPatient, history: PostedHistory, as_of: datetime, assessment_id: str
+    release: Release,
+    patient: PostedPatient,
+    history: PostedHistory,
+    as_of: datetime,
+    assessment_id: str,
+    *,
+    told: Told | None = None,
+    follows: str | None = None,
 ) -> Answer:
     """The answer to a question that nobody asked, for the document; it is not kept."""
     rows = {"patients": [patient.row()], **history.rows()}
-    return answer(release, rows, as_of, assessment_id).answer
+    return answer(release, rows, as_of, assessment_id, told=told, follows=follows).answer
 
 
 def _assessed(release: Release, asked: Asked, explain: Callable[[Unusable], Refused]) -> Given:
     try:
-        return answer(release, asked.rows, asked.as_of, str(uuid4()), asked.notices)
+        return answer(
+            release, asked.rows, asked.as_of, str(uuid4()), asked.notices, told=asked.told, follows=asked.follows
+        )
     except Unusable as error:
         raise explain(error) from error
 
@@ -215,7 +287,25 @@ def _events(asked: Asked, given: Given, at: datetime, tenant: str) -> dict[str, 
         "unit": asked.unit,
         "language": patient["language"],
     }
-    return {"patients": [patient | {"patient_id": asked.patient_id}], "assessments": [event]}
+    return {
+        "patients": [patient | {"patient_id": asked.patient_id}],
+        "assessments": [event],
+        "answers": [_answered(asked, name, value, event) for name, value in asked.fresh.items() if value is not None],
+    }
+
+
+def _answered(asked: Asked, question: str, value: float, assessment: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as a record event of the time when it was given: later assessments see it, earlier ones never did."""
+    return {
+        "patient_id": asked.patient_id,
+        "event_id": f"{assessment['event_id']}/{question}",
+        "event_time": assessment["recorded_at"],
+        "recorded_at": assessment["recorded_at"],
+        "source": assessment["source"],
+        "contact_id": None,
+        "question": question,
+        "value": value,
+    }
 
 
 def _at_least(segment: str, probabilities: Mapping[str, float] | None) -> float | None:

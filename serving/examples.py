@@ -9,6 +9,10 @@ AS_OF = "2026-11-22T10:00:00+02:00"
 ID = "3f2b8c1e-6d1f-4a57-9a53-0d9f3f6c1b2a"
 """The name of the assessment that the document shows; real ones are random."""
 
+UPDATED_ID = "b9d8a1c4-7f0e-4c53-8d0f-5a1e6c7b2d91"
+TOLD = {"pain": 1.0}
+"""An assessment of the document that follows the first one, after an answer."""
+
 KNOWN: dict[str, Any] = {"patient_id": "P000123", "as_of": AS_OF}
 
 _CLINIC = {"mode": "office", "unit": "Keskusta", "producer": "own"}
@@ -55,6 +59,13 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 
 BATCHES: dict[str, dict[str, Any]] = {
     "two_patients": {"summary": "Two patients at once", "value": {"items": [KNOWN, EMPTY]}},
+}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "answered": {"summary": "One answer", "value": {"answers": [{"question": "pain", "value": 1}]}},
+    "not_answered": {
+        "summary": "Several at once; the patient would not say the second",
+        "value": {"answers": [{"question": "bleeding", "value": 2}, {"question": "smoking", "value": None}]},
+    },
 }
 CHOICES: dict[str, dict[str, Any]] = {
     "accepted": {"summary": "As suggested", "value": {"outcome": "accepted"}},

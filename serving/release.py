@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from features.catalogue import Catalogue
     from models.need import NeedModel
     from models.segments import SegmentTable
+    from serving.questions import Interviewer
 
 MODEL_NAME = "tarve-need"
 ALIAS = "champion"
@@ -43,6 +44,7 @@ class Release:
         name: registered name of the model.
         version: its version in the registry.
         run_id: the training run it came from.
+        interview: what to ask about a patient; None when the model brings no plan of an interview.
     """
 
     model: NeedModel
@@ -51,6 +53,7 @@ class Release:
     name: str
     version: str
     run_id: str
+    interview: Interviewer | None = None
 
     @property
     def tag(self) -> str:
@@ -65,7 +68,9 @@ class Release:
             ReleaseError: the folder holds no release, or its model reads other features or segments than this code.
         """
         # LightGBM and scikit-learn take seconds to import; the supervisor of the service never needs them.
+        from models.interview import InterviewError  # noqa: PLC0415
         from models.need import ModelError, NeedModel  # noqa: PLC0415
+        from serving.questions import Interviewer  # noqa: PLC0415
 
         said = _release_file(folder / RELEASE_FILE)
         try:
@@ -77,7 +82,12 @@ class Release:
                 f"model {said['name']} version {said['version']} reads features {model.catalogue}, this service "
                 f"computes features {DENTAL.version}; train and promote a model on this code, or run the older code"
             )
-        return cls(model, DENTAL, _segments(model.segments_from), said["name"], said["version"], said["run_id"])
+        segments = _segments(model.segments_from)
+        try:
+            interview = Interviewer.read(folder, model, segments)
+        except InterviewError as error:
+            raise ReleaseError(str(error)) from error
+        return cls(model, DENTAL, segments, said["name"], said["version"], said["run_id"], interview)
 
 
 def stored(tag: str = f"{MODEL_NAME}:latest") -> Path:

@@ -97,7 +97,15 @@ def _compare(kept: Kept, content: bytes, release: Release) -> Review:
     if release.tag != kept.model:
         raise ReleaseError(f"the assessment was made by {kept.model}, this is {release.tag}")
     snapshot = snapshots.unpack(content)
-    again = answer(release, snapshot.rows, snapshot.as_of, kept.id, snapshot.notices).answer
+    again = answer(
+        release,
+        snapshot.rows,
+        snapshot.as_of,
+        kept.id,
+        snapshot.notices,
+        told=snapshot.told,
+        follows=snapshot.follows,
+    ).answer
     then, now = orjson.loads(kept.answer), orjson.loads(again.model_dump_json())
     different = sorted(_differences(then, now))
     if not different:

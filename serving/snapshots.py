@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -30,11 +30,17 @@ class Snapshot:
         rows: the unchecked rows of one patient, by table.
         as_of: the moment.
         notices: what the reader of the rows had to say.
+        told: answers of an interview by question; None where somebody would not or could not say.
+        follows: the assessment that these answers update.
+        unit: the clinic that asks.
     """
 
     rows: Rows
     as_of: datetime
     notices: tuple[Notice, ...]
+    told: Mapping[str, float | None] = field(default_factory=dict)
+    follows: str | None = None
+    unit: str | None = None
 
 
 def pack(inputs: Snapshot) -> bytes:
@@ -43,6 +49,9 @@ def pack(inputs: Snapshot) -> bytes:
         "as_of": inputs.as_of,
         "rows": {name: list(_packed(name, rows)) for name, rows in inputs.rows.items() if rows},
         "notices": [notice.model_dump() for notice in inputs.notices],
+        "told": inputs.told,
+        "follows": inputs.follows,
+        "unit": inputs.unit,
     }
     return zlib.compress(orjson.dumps(said), LEVEL)
 
@@ -51,7 +60,10 @@ def unpack(content: bytes) -> Snapshot:
     """The inputs again, to the last bit, of a patient without a name."""
     said = orjson.loads(zlib.decompress(content))
     rows = {name: [_unpacked(name, row) for row in several] for name, several in said["rows"].items()}
-    return Snapshot(rows, instant(said["as_of"]), tuple(Notice(**notice) for notice in said["notices"]))
+    notices = tuple(Notice(**notice) for notice in said["notices"])
+    # Snapshots kept before there were interviews lack what follows.
+    told = said.get("told", {})
+    return Snapshot(rows, instant(said["as_of"]), notices, told, said.get("follows"), said.get("unit"))
 
 
 def _packed(table: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,8 @@ MOST_BYTES = 5_000_000
 """Bytes of a request body."""
 MOST_ITEMS = 100
 """Questions of one batch."""
+MOST_ANSWERS = 100
+"""Answers posted at a time; a table of questions stays far below."""
 MOST_LETTERS = 64
 """Letters of the name of a clinic."""
 MOST_REFERENCE = 256
@@ -411,6 +413,60 @@ class ReasonOut(BaseModel):
     text: Words
 
 
+class NothingToAsk(BaseModel):
+    """Why no question is worth asking."""
+
+    reason: Annotated[
+        Literal["one_segment", "settled", "nothing_left", "no_interview"],
+        Field(
+            description="The set holds one segment; no answer left would change what is booked or the estimate by "
+            "much; everything is asked or on record; the model asks nothing."
+        ),
+    ]
+    text: Words
+
+
+class GivenAnswer(BaseModel):
+    """One answer of the interview; value null where the patient would not or could not say."""
+
+    question: str
+    value: float | None
+
+
+class AnswerChoice(BaseModel):
+    """One answer allowed."""
+
+    value: float
+    label: Words
+
+
+class AnswerNumber(BaseModel):
+    """Numbers allowed as an answer, both ends among them."""
+
+    least: float
+    most: float
+    step: float
+    unit: Words
+
+
+class Settled(BaseModel):
+    """The segment that would be suggested after an answer."""
+
+    value: float
+    segment: str
+
+
+class NextQuestion(BaseModel):
+    """The question to the patient whose answer would tell most."""
+
+    name: str
+    text: Words
+    why: Annotated[Words, Field(description="What an answer tells, and what it decides between.")]
+    choices: Annotated[list[AnswerChoice], Field(description="Empty when the answer is a number.")]
+    number: AnswerNumber | None
+    settles: Annotated[list[Settled], Field(description="For a number, after some that stand for all.")]
+
+
 class HistoryOut(BaseModel):
     """What the assessment could see."""
 
@@ -472,6 +528,16 @@ class Answer(BaseModel):
         Field(description="Null also for those whom the dated table does not speak of, as children."),
     ]
     reasons: list[ReasonOut]
+    next_question: Annotated[
+        NextQuestion | None, Field(description="Null when none is worth asking; nothing_to_ask then says why.")
+    ] = None
+    nothing_to_ask: NothingToAsk | None = None
+    answers: Annotated[
+        list[GivenAnswer], Field(description="The answers of the interview that it was made with, first to last.")
+    ] = []
+    follows: Annotated[
+        str | None, Field(description="The assessment that this one updates with answers; that one is kept as it is.")
+    ] = None
     history: HistoryOut
     set_aside: list[SetAside]
     notices: list[Notice]
@@ -517,6 +583,22 @@ class ChoiceIn(Posted):
         Annotated[str, BeforeValidator(_word)] | None,
         Field(description="The id of the decision that holds and that this one takes the place of."),
     ] = None
+
+
+class AnswerIn(Posted):
+    """What the patient answered to one question."""
+
+    question: Annotated[Text, Field(description="The name of the question, as in next_question.")]
+    value: Annotated[
+        Annotated[float, BeforeValidator(_number)] | None,
+        Field(description="One of its choices or numbers; null when the patient would not or could not say."),
+    ]
+
+
+class AnswersIn(Posted):
+    """Answers of the interview. One to a question answered before takes its place in the updated assessment."""
+
+    answers: Annotated[list[AnswerIn], Field(min_length=1, max_length=MOST_ANSWERS)]
 
 
 class BatchQuestion(Posted):

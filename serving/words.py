@@ -49,6 +49,7 @@ TEXTS: Mapping[str, Mapping[Language, str]] = {
         "en": "Care needs special arrangements.",
     },
     "reasons": {"fi": "Perusteet", "sv": "Orsaker", "en": "Reasons"},
+    "ask": {"fi": "Kysy seuraavaksi", "sv": "Fråga härnäst", "en": "Ask next"},
     "history": {"fi": "Historia", "sv": "Historik", "en": "History"},
     "events": {"fi": "kirjattua tapahtumaa", "sv": "registrerade händelser", "en": "recorded events"},
     "latest": {

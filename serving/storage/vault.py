@@ -1,8 +1,8 @@
 """The vault: inputs of assessments and comments on them, sealed, in a database apart.
 
 What lies here was said by or about a patient in full, so it is encrypted (AES-256-GCM, bound to its name) by a key that
-is in no database. No route of the service opens anything; the operator's command that reproduces an assessment does,
-and is audited.
+is in no database. The service opens the inputs of an assessment only to update it with the patient's answers, and shows
+them to nobody; the operator's command that reproduces an assessment opens them too. Both are audited.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from serving.known import Known
 from serving.release import RELEASE_FILE, Release
 from serving.settings import Settings
 from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, posted
+from tests.serving.interviews import planned
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,12 @@ def release_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(release_folder: Path) -> Release:
     """The release that the tests ask."""
     return Release.read(release_folder)
+
+
+@pytest.fixture(scope="session")
+def asking(release_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A release with an interview that asks everything that the record leaves open."""
+    return Release.read(planned(release_folder, tmp_path_factory.mktemp("asking") / "release"))
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +107,12 @@ def own_house(records: Path, tmp_path: Path) -> Iterator[House]:
 def api(release: Release, house: House) -> Asker:
     """The API with a record store, asked by a booking system that may read the numbers too."""
     return asker(release, house)
+
+
+@pytest.fixture(scope="session")
+def interview(asking: Release, house: House) -> Asker:
+    """The API of a release with an interview."""
+    return asker(asking, house)
 
 
 @pytest.fixture(scope="session")

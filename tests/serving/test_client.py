@@ -40,6 +40,14 @@ def test_an_answer_reads_in_finnish(api: Asker) -> None:
     assert text.endswith("Ihminen päättää.\n")
 
 
+def test_the_next_question_is_said_with_its_answers(interview: Asker) -> None:
+    answer = client.ask("http://test", posted(), TOKEN, over(interview))
+    assert "Kysy seuraavaksi: Onko sinulla särkyä" in client.render(answer, "fi")
+    assert "(no, some, strong pain)" in client.render(answer, "en")
+    answer["next_question"] |= {"choices": [], "number": {"least": 0, "most": 9.5, "unit": {"sv": "år"}}}
+    assert "9,5 år)" in client.render(answer, "sv")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_history_reads_as_no_estimate(api: Asker, language: str) -> None:
     answer = client.ask("http://test", {"patient_id": "P000124"}, TOKEN, over(api))

@@ -195,7 +195,7 @@ def test_nothing_posted_comes_back_or_is_logged(
 def test_an_unforeseen_error_says_only_its_type_and_a_request_id(
     api: Asker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError(SENTINEL)
 
     monkeypatch.setattr(desk, "answer", fail)

@@ -1,0 +1,185 @@
+"""What to ask a patient next, from the interview that a release brings; a release without one asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.dental import DENTAL
+from features.evaluate import Moments, evaluate
+from features.families import Label
+from models.interview import AnswerError, Interview, Item, Plan, Question, Stop, read_items
+from models.interview.plan import FILE
+from models.need import NeedModel
+from models.segments import SegmentTable
+from records.clock import day, days
+from records.history import History
+from serving.wire import AnswerChoice, AnswerNumber, NextQuestion, NothingToAsk, Rows, Settled, Words
+
+Told = Mapping[str, float | None]
+"""Answers of one interview by question; None where somebody would not or could not say."""
+
+NO_INTERVIEW = NothingToAsk(
+    reason="no_interview",
+    text=Words(
+        fi="Käytössä oleva malli ei esitä kysymyksiä.",
+        sv="Modellen som används ställer inga frågor.",
+        en="The model in use asks no questions.",
+    ),
+)
+RIGHT_BEFORE = timedelta(microseconds=1)
+LAST = "\U0010ffff"
+"""Begins the ids of answers just given: of two answers of one time the greater id holds, and no id is greater."""
+
+
+@dataclass(frozen=True)
+class Interviewer:
+    """The interview of one release.
+
+    Attributes:
+        measured: asks as long as an answer matters.
+        whole: asks in the same order whether an answer matters or not: of a patient of whom too little is known for
+            an estimate there is nothing yet that an answer could change.
+    """
+
+    measured: Interview
+    whole: Interview
+
+    @classmethod
+    def read(cls, folder: Path, model: NeedModel, segments: SegmentTable) -> Self | None:
+        """The interview of a saved model; None when its folder holds no plan of one.
+
+        Raises:
+            InterviewError: the plan cannot be read, or does not fit the model or the table of questions.
+        """
+        if not (folder / FILE).exists():
+            return None
+        plan, uncertainty = Plan.load(folder), model.uncertainty
+        parts: dict[str, Any] = {
+            "items": read_items(),
+            "catalogue": DENTAL,
+            "at_least": lambda x: model.calibrator.at_least(model.estimator.margins(x)),
+            "table": segments,
+        }
+        sets = None if uncertainty is None else uncertainty.sets.sets
+        everything = replace(plan, limits=replace(plan.limits, unsettled=-1.0, least_effect=0.0))
+        return cls(Interview(plan, sets=sets, **parts), Interview(everything, **parts))
+
+    @property
+    def items(self) -> Mapping[str, Item]:
+        """The questions by name, in their order."""
+        return {item.name: item for item in self.measured.items}
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """An interview with one patient, as far as it has come.
+
+    Attributes:
+        interviewer: who asks; None where nobody does.
+        record: the patient's history, without the answers of this interview.
+        as_of: the moment.
+        told: the answers of this interview.
+    """
+
+    interviewer: Interviewer | None
+    record: History
+    as_of: datetime
+    told: Told
+
+    @cached_property
+    def _row(self) -> NDArray[np.float64]:
+        moments = Moments.of([self.record.patient_ids[0].as_py()], [self.as_of])
+        return np.asarray(evaluate(DENTAL, self.record, moments).values[0])
+
+    @cached_property
+    def _known(self) -> Told:
+        """Answers that need not be asked for: those on record that still hold, and in their place those just told."""
+        if self.interviewer is None:
+            return {}
+        items = self.interviewer.items
+        return {
+            name: value for name, value in {**self._on_record(), **self.told}.items() if _allows(items, name, value)
+        }
+
+    def _on_record(self) -> dict[str, float]:
+        rows, items = self.record["answers"], self.interviewer.items if self.interviewer else {}
+        ages = day(self.as_of) - days(rows["event_time"])
+        # In the order of time, so that the last answer to a question stays.
+        found = zip(rows["question"].to_pylist(), rows["value"].to_pylist(), ages.tolist(), strict=True)
+        return {name: value for name, value, age in found if name in items and age <= items[name].holds}
+
+    def answered(self) -> int:
+        """How many questions are answered: just now, or on record by an answer that still holds."""
+        return sum(value is not None for value in self._known.values())
+
+    def next(self, members: int | None) -> NextQuestion | NothingToAsk:
+        """What to ask next, or why to ask nothing.
+
+        Args:
+            members: how many segments cannot be ruled out; None where nothing can be estimated yet.
+        """
+        if self.interviewer is None:
+            return NO_INTERVIEW
+        if members == 1:
+            return _stopped(Stop("one_segment"))
+        interview = self.interviewer.whole if members is None else self.interviewer.measured
+        found = interview.next(self._row, self._known)
+        return _stopped(found) if isinstance(found, Stop) else _worded(found)
+
+
+def _allows(items: Mapping[str, Item], name: str, value: float | None) -> bool:
+    """Whether there is such a question and it allows the answer: older records and other models may have had others."""
+    if name not in items:
+        return False
+    try:
+        if value is not None:
+            items[name].check(value)
+    except AnswerError:
+        return False
+    return True
+
+
+def with_answers(rows: Rows, told: Told, as_of: datetime) -> Rows:
+    """Rows of one patient with the answers of an interview among them, known right before the moment.
+
+    The interview belongs to the moment, and models learn from its answers in this way; nothing else that happened
+    since the moment is seen.
+    """
+    at = as_of - RIGHT_BEFORE
+    given = [
+        {"patient_id": rows["patients"][0]["patient_id"], "event_id": f"{LAST}{name}", "event_time": at,
+         "recorded_at": at, "source": "interview", "contact_id": None, "question": name, "value": value}
+        for name, value in told.items()
+        if value is not None
+    ]  # fmt: skip
+    return {**rows, "answers": [*rows.get("answers", ()), *given]}
+
+
+def _stopped(stop: Stop) -> NothingToAsk:
+    return NothingToAsk(reason=stop.reason, text=_words(stop.text))
+
+
+def _worded(question: Question) -> NextQuestion:
+    number = question.number
+    return NextQuestion(
+        name=question.name,
+        text=_words(question.text),
+        why=_words(question.why),
+        choices=[AnswerChoice(value=choice.value, label=_words(choice.label)) for choice in question.choices],
+        number=None
+        if number is None
+        else AnswerNumber(least=number.least, most=number.most, step=number.step, unit=_words(number.unit)),
+        settles=[Settled(value=value, segment=segment) for value, segment in question.settles.items()],
+    )
+
+
+def _words(label: Label) -> Words:
+    return Words(fi=label.fi, sv=label.sv, en=label.en)
