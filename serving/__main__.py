@@ -2,6 +2,7 @@
 
 python -m serving pull
 python -m serving start --port 3000
+python -m serving start --follow 60
 python -m serving ask --patient P000123 --language fi
 python -m serving ask --history question.json --language fi sv en
 python -m serving token --role clinician --patient P000123
@@ -12,8 +13,11 @@ python -m serving audit reproduce 3f2b8c1e-6d1f-4a57-9a53-0d9f3f6c1b2a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import logging
 import os
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +26,12 @@ from typing import Any
 from records.database import DatabaseError
 from serving import client, reviews
 from serving.access import ROLES
+from serving.following import Follower, follow, while_child_of
 from serving.house import House
 from serving.keys import KeyFolderError, demo_key
-from serving.release import ALIAS, MODEL_NAME, Release, ReleaseError, pull, stored
+from serving.release import ALIAS, RegistryError, Release, ReleaseError, pull, stored
 from serving.settings import Settings
+from serving.shelf import MODEL_NAME, Shelf
 from serving.tenants import AccessError
 from serving.tokens import demo_token
 from serving.words import LANGUAGES
@@ -46,13 +52,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _pull(asked: argparse.Namespace) -> int:
-    sys.stdout.write(f"{pull(asked.name, asked.alias)}\n")
+    try:
+        sys.stdout.write(f"{pull(asked.name, asked.alias)}\n")
+    except RegistryError as error:
+        champion = Shelf.of_bentoml().champion()
+        if not asked.or_keep or champion is None:
+            raise
+        sys.stderr.write(f"{error}; {MODEL_NAME}:{champion.name} is kept\n")
+    return 0
+
+
+def _follow(asked: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO)
+    parent = os.getppid()
+    goes_on = while_child_of(parent) if asked.while_parent else lambda: True
+    with contextlib.suppress(KeyboardInterrupt):
+        follow(Follower(Shelf.of_bentoml(), asked.name, asked.alias), asked.seconds, goes_on)
     return 0
 
 
 def _start(asked: argparse.Namespace) -> int:
-    # Here a release that does not fit ends in one sentence; in a worker it would end in a restart, again and again.
-    Release.read(stored())
+    if asked.follow is None:
+        # A person waits: what is wrong with the release is said at once, in one sentence.
+        Release.read(stored())
     os.environ.setdefault("TARVE_PUBLIC_URL", f"http://{asked.host}:{asked.port}")
     House.open(Settings.read()).close()
     return _become_bentoml(asked)
@@ -62,6 +84,9 @@ def _become_bentoml(asked: argparse.Namespace) -> int:  # pragma: no cover - not
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     root = str(Path(__file__).resolve().parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    if asked.follow is not None:
+        seconds = ["--seconds", str(asked.follow), "--while-parent"]
+        subprocess.Popen([sys.executable, "-m", "serving", "follow", *seconds])  # noqa: S603 - our own command
     serve = ["-m", "bentoml", "serve", "serving.service:Tarve", "--host", asked.host, "--port", str(asked.port)]
     os.execv(sys.executable, [sys.executable, *serve])  # noqa: S606 - our own command; signals then reach the server itself
 
@@ -120,11 +145,19 @@ def _parser() -> argparse.ArgumentParser:
     fetch = commands.add_parser("pull", help="carry a registered model into the BentoML model store")
     fetch.add_argument("--name", default=MODEL_NAME, help="registered name in MLflow (%(default)s)")
     fetch.add_argument("--alias", default=ALIAS, help="alias that the model holds (%(default)s)")
+    fetch.add_argument("--or-keep", action="store_true", help="while the registry is away, what is there will do")
     fetch.set_defaults(run=_pull)
+    _add_follow(commands)
 
     start = commands.add_parser("start", help="serve the latest pulled model until stopped")
     start.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     start.add_argument("--port", type=int, default=PORT, help="port to listen at (%(default)s)")
+    start.add_argument(
+        "--follow",
+        type=float,
+        metavar="SECONDS",
+        help="ask the registry so often, take up a new champion, and wait for the first one if there is none",
+    )
     start.set_defaults(run=_start)
 
     ask = commands.add_parser("ask", help="ask a running service for one assessment")
@@ -139,6 +172,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(commands)
     _add_audit(commands)
     return parser
+
+
+def _add_follow(commands: Any) -> None:
+    follower = commands.add_parser("follow", help="carry every new champion into the BentoML model store")
+    follower.add_argument("--name", default=MODEL_NAME, help="registered name in MLflow (%(default)s)")
+    follower.add_argument("--alias", default=ALIAS, help="alias that the model holds (%(default)s)")
+    follower.add_argument("--seconds", type=float, default=60.0, help="between two questions (%(default)g)")
+    follower.add_argument("--while-parent", action="store_true", help="end with the process that started it")
+    follower.set_defaults(run=_follow)
 
 
 def _add_token(commands: Any) -> None:

@@ -42,7 +42,13 @@ ABOUT = (
 )
 
 
-def create_app(release: Release, house: House, now: Callable[[], datetime], connect: Connect = FhirServer) -> FastAPI:
+def create_app(
+    release: Release,
+    house: House,
+    now: Callable[[], datetime],
+    connect: Connect = FhirServer,
+    metrics: Metrics | None = None,
+) -> FastAPI:
     """The API of one release.
 
     Args:
@@ -50,6 +56,7 @@ def create_app(release: Release, house: House, now: Callable[[], datetime], conn
         house: everything else that it holds.
         now: the present, aware.
         connect: reaches FHIR servers.
+        metrics: where is counted, also for the releases before and after this one; its own when None.
 
     Raises:
         RuntimeError: a route has no row in the table of access, or a row no route.
@@ -64,7 +71,9 @@ def create_app(release: Release, house: House, now: Callable[[], datetime], conn
         redirect_slashes=False,
         telemetry=TELEMETRY,
     )
-    metrics = Metrics(release)
+    if metrics is None:
+        metrics = Metrics()
+        metrics.runs(release.name, release.version, None)
     desk = Desk(release, house.known, house.ledger, house.secrets, now)
     _handlers(app)
     assessments.add_routes(app, desk, house.settings.public_url, metrics)

@@ -7,15 +7,11 @@ itself: with more than one worker, a scrape sees the numbers of the worker that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from serving.release import Release
 
 OTHER = "other"
 NO_SEGMENT = "none"
@@ -27,7 +23,7 @@ SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 class Metrics:
     """The metrics of one worker, in a registry of its own."""
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._routes: frozenset[str] = frozenset()
         self._requests = Counter(
@@ -46,8 +42,29 @@ class Metrics:
             ("status", "segment"),
             registry=self.registry,
         )
-        model = Gauge("tarve_model", "The model that runs in this worker.", ("name", "version"), registry=self.registry)
-        model.labels(release.name, release.version).set(1)
+        self._model = Gauge(
+            "tarve_model", "The model that runs in this worker.", ("name", "version"), registry=self.registry
+        )
+        self._since = self._gauge("tarve_model_since_seconds", "Since when it is champion here, Unix time.")
+        self._heard = self._gauge("tarve_registry_reached_seconds", "When the registry last answered, Unix time.")
+        self._refused = self._gauge("tarve_champion_refused", "1 while the champion cannot be read and another runs.")
+
+    def _gauge(self, name: str, says: str) -> Gauge:
+        return Gauge(name, says, registry=self.registry)
+
+    def runs(self, name: str, version: str, since: datetime | None) -> None:
+        """Tell which release runs from now on, and since when it is champion here; None if nobody knows."""
+        self._model.clear()
+        self._model.labels(name, version).set(1)
+        self._since.set(_seconds(since))
+
+    def heard(self, at: datetime | None) -> None:
+        """Tell when the registry last answered; None if it never did."""
+        self._heard.set(_seconds(at))
+
+    def refused(self, *, is_refused: bool) -> None:
+        """Tell whether the champion cannot be read."""
+        self._refused.set(is_refused)
 
     def know(self, routes: Iterable[str]) -> None:
         """Name the route templates that may become labels; every other one counts as `other`."""
@@ -66,3 +83,7 @@ class Metrics:
     def text(self) -> bytes:
         """What Prometheus scrapes."""
         return generate_latest(self.registry)
+
+
+def _seconds(at: datetime | None) -> float:
+    return float("nan") if at is None else at.timestamp()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from features.dental import DENTAL
+from serving.shelf import MODEL_NAME, Shelf
 
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from models.segments import SegmentTable
     from serving.questions import Interviewer
 
-MODEL_NAME = "tarve-need"
 ALIAS = "champion"
 RELEASE_FILE = "release.json"
 MODEL_FOLDER = "artifacts/need"
@@ -31,6 +31,10 @@ MODEL_FOLDER = "artifacts/need"
 
 class ReleaseError(ValueError):
     """There is no model to run, or it does not fit this service."""
+
+
+class RegistryError(ReleaseError):
+    """The registry is away, or broken."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Release:
     @property
     def tag(self) -> str:
         """Its name in the BentoML model store."""
-        return f"{MODEL_NAME}:v{self.version}-{self.run_id[:8]}"
+        return _tag(self.version, self.run_id)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -108,19 +112,31 @@ def pull(name: str = MODEL_NAME, alias: str = ALIAS) -> str:
     """Carry the model that holds an alias in the MLflow registry into the BentoML model store, as its latest.
 
     The registry is the one that MLflow's own settings name (`MLFLOW_TRACKING_URI`, `MLFLOW_REGISTRY_URI`). Pulling
-    the same version again changes nothing; pulling an older one, after a roll-back, makes it the latest again.
+    the same version again changes nothing; pulling an older one, after a roll-back, makes it the latest again. What
+    the store holds already is not fetched anew.
 
     Returns:
         The BentoML tag, `tarve-need:v<version>-<first eight letters of the run id>`.
 
     Raises:
-        ReleaseError: no model holds the alias, the registry cannot be read, or the model does not fit this service.
+        RegistryError: the registry cannot be read.
+        ReleaseError: no model holds the alias, or the model does not fit this service.
     """
-    with tempfile.TemporaryDirectory(prefix="tarve-pull-") as scratch:
-        folder, version, run_id = _download(name, alias, Path(scratch))
-        said = {"name": name, "version": version, "run_id": run_id}
-        (folder / RELEASE_FILE).write_text(json.dumps(said, indent=1), encoding="utf-8")
-        return _store(folder, Release.read(folder).tag)
+    version, run_id = _champion(name, alias)
+    tag, shelf = _tag(version, run_id), Shelf.of_bentoml()
+    if not shelf.holds(tag.partition(":")[2]):
+        with tempfile.TemporaryDirectory(prefix="tarve-pull-") as scratch:
+            folder = _download(name, version, Path(scratch))
+            said = {"name": name, "version": version, "run_id": run_id}
+            (folder / RELEASE_FILE).write_text(json.dumps(said, indent=1), encoding="utf-8")
+            Release.read(folder)
+            _store(folder, tag)
+    shelf.point(tag.partition(":")[2])
+    return tag
+
+
+def _tag(version: str, run_id: str) -> str:
+    return f"{MODEL_NAME}:v{version}-{run_id[:8]}"
 
 
 def _release_file(path: Path) -> dict[str, str]:
@@ -140,37 +156,47 @@ def _segments(valid_from: str) -> SegmentTable:
     return found[0]
 
 
-def _download(name: str, alias: str, scratch: Path) -> tuple[Path, str, str]:
-    """The saved need model, its registry version and its run."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow  # noqa: PLC0415 - the running service must not import MLflow
-
+def _champion(name: str, alias: str) -> tuple[str, str]:
+    """Version and run of the model that holds an alias."""
+    mlflow = _mlflow()
     try:
         found = mlflow.MlflowClient().get_model_version_by_alias(name, alias)
     except mlflow.MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             raise ReleaseError(f"no model {name}@{alias} is registered; train and promote one first") from error
-        raise ReleaseError(f"the MLflow registry cannot be read ({error.error_code})") from error
-    # By version, not by alias: the alias may move between the two calls.
-    path = mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=str(scratch))
+        raise RegistryError(f"the MLflow registry cannot be read ({error.error_code})") from error
+    return str(found.version), str(found.run_id)
+
+
+def _download(name: str, version: str, scratch: Path) -> Path:
+    """The saved need model of a version: by version, not by alias, which may have moved meanwhile."""
+    mlflow = _mlflow()
+    try:
+        path = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=str(scratch))
+    except (mlflow.MlflowException, OSError) as error:
+        raise RegistryError(f"model {name} version {version} cannot be fetched ({type(error).__name__})") from error
     folder = Path(path) / MODEL_FOLDER
     if not folder.is_dir():
-        raise ReleaseError(f"model {name} version {found.version} has no {MODEL_FOLDER}: it is no need model of Tarve")
-    return folder, str(found.version), str(found.run_id)
+        raise ReleaseError(f"model {name} version {version} has no {MODEL_FOLDER}: it is no need model of Tarve")
+    return folder
 
 
 def _store(folder: Path, tag: str) -> str:
-    bentoml = _bentoml()
-    held = {str(model.tag) for model in bentoml.models.list()}
-    if tag in held:
-        if str(bentoml.models.get(f"{MODEL_NAME}:latest").tag) == tag:
-            return tag
-        # The latest is the one created last, so an older version becomes the latest by being created again.
-        bentoml.models.delete(tag)
-    with bentoml.models.create(tag) as model:
+    """Put a release into the model store under a tag; the newest is the champion until another is pointed at."""
+    with _bentoml().models.create(tag) as model:
         shutil.copytree(folder, model.path, dirs_exist_ok=True)
     return tag
+
+
+def _mlflow() -> Any:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Its own patience, two minutes seven times over, would tell nobody for a quarter of an hour that it is away.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    import mlflow  # noqa: PLC0415 - the running service must not import MLflow
+
+    return mlflow
 
 
 def _bentoml() -> Any:

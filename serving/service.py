@@ -1,8 +1,9 @@
-"""The BentoML service: the API of the latest pulled release, with health probes.
+"""The BentoML service: the API of the champion, with health probes.
 
 Everything of BentoML that would phone home, log a path or keep an unbounded label is off.
 
-Settings, from the environment: `TARVE_WORKERS`, the number of worker processes (1), and those of `serving.settings`.
+Settings, from the environment: `TARVE_WORKERS`, the number of worker processes (1); `TARVE_DRAIN_SECONDS`, how long a
+worker that is told to stop still takes requests (1); and those of `serving.settings`.
 
 Start it with `python -m serving start`: BentoML's own command reports its use before it imports this module, unless
 `BENTOML_DO_NOT_TRACK=True` is already set.
@@ -10,11 +11,11 @@ Start it with `python -m serving start`: BentoML's own command reports its use b
 
 from __future__ import annotations
 
-import gc
+import asyncio
 import os
+import signal
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 # BentoML points this at a folder it never clears; our metrics are counted in memory, worker by worker.
@@ -24,69 +25,70 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import bentoml
 
-from serving.release import MODEL_NAME, Release
+from serving.front import Before, Front
 from serving.settings import Settings
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+from serving.shelf import Shelf
 
 SECONDS = 10
 """A request that takes longer is given up."""
 AT_ONCE = 256
 """Requests in work at a time; more are refused with 429."""
+DRAIN = float(os.environ.get("TARVE_DRAIN_SECONDS", "1"))
 
-
-class Front:
-    """What BentoML mounts when this module is imported; the worker puts the API behind it once it has the model.
-
-    It is no Starlette application on purpose: BentoML looks into those and serves its own pages, which load outside
-    assets, wherever it finds no route.
-    """
-
-    def __init__(self) -> None:
-        self.app: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on."""
-        if self.app is None:
-            raise RuntimeError("a request came before the service was made")
-        await self.app(scope, receive, send)
-
-
-front = Front()
+front = Front(SECONDS, AT_ONCE)
 
 
 @bentoml.service(
     name="tarve",
     workers=int(os.environ.get("TARVE_WORKERS", "1")),
-    traffic={"timeout": SECONDS, "max_concurrency": AT_ONCE},
-    endpoints={"livez": "/healthz", "readyz": "/readyz"},
+    # A net below the front's own limit, which answers in the shape of all other refusals.
+    traffic={"timeout": SECONDS + 5},
     metrics={"enabled": False},
     tracing={"excluded_urls": ".*"},
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(front, path="/")
 class Tarve:
     """Assesses the need for dental care before the first visit is booked. The API is at /docs."""
-
-    model = bentoml.models.BentoModel(f"{MODEL_NAME}:latest")
 
     def __init__(self) -> None:
         # The supervisor process imports this module too, and needs none of this.
         from serving.api import create_app  # noqa: PLC0415
         from serving.house import House  # noqa: PLC0415
+        from serving.metrics import Metrics  # noqa: PLC0415
+        from serving.succession import Succession  # noqa: PLC0415
 
-        release = Release.read(Path(self.model.path))
-        self.house = House.open(Settings.read())
-        front.app = create_app(release, self.house, lambda: datetime.now(UTC))
-        # What is loaded now stays: without this a full collection stops the worker for a tenth of a second.
-        gc.collect()
-        gc.freeze()
+        self.house, metrics = House.open(Settings.read()), Metrics()
+        self.succession = Succession(
+            Shelf.of_bentoml(),
+            lambda release: create_app(release, self.house, lambda: datetime.now(UTC), metrics=metrics),
+            metrics,
+        )
+        self.succession.start()
+        front.succession = self.succession
+        _stop_gently()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Keep what is waiting."""
+        self.succession.close()
         self.house.close()
 
-    async def __is_ready__(self) -> bool:
-        return front.app is not None
+
+Tarve.add_asgi_middleware(Before, front=front)  # type: ignore[attr-defined]
+
+
+def _stop_gently() -> None:
+    """When told to stop, first let callers leave: connections that stand open would else be cut between two requests.
+
+    For `DRAIN` seconds every answer closes its connection and the worker is not ready; then the server stops taking
+    connections, answers what is in work, and ends.
+    """
+    stop: Any = signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+
+    def drain(signum: int, frame: Any) -> None:
+        front.stopping = True
+        loop.call_soon_threadsafe(loop.call_later, DRAIN, stop, signum, frame)
+
+    if callable(stop):
+        signal.signal(signal.SIGTERM, drain)

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from serving import examples
-from serving.release import RELEASE_FILE, Release, ReleaseError, pull
+from serving.release import RELEASE_FILE, RegistryError, Release, ReleaseError, pull
 from tests.serving.asker import KNOWN, posted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,11 +211,19 @@ def test_a_registry_that_fails_or_holds_another_model_is_said_so(
         def get_model_version_by_alias(self, name: str, alias: str) -> Any:
             if alias == "broken":
                 raise mlflow.MlflowException("the disk said: SECRET")
-            return SimpleNamespace(version="7", run_id="run")
+            return SimpleNamespace(version="8" if alias == "cut off" else "7", run_id="run")
 
+    def fetched(uri: str, **_: object) -> str:
+        if uri.endswith("/8"):
+            raise OSError(28, "the disk said: SECRET")
+        return str(tmp_path)
+
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
     monkeypatch.setattr(mlflow, "MlflowClient", Registry)
-    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", lambda *_, **__: str(tmp_path))
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", fetched)
     with pytest.raises(ReleaseError, match=r"the MLflow registry cannot be read \(INTERNAL_ERROR\)"):
         pull("tarve-need", "broken")
+    with pytest.raises(RegistryError, match=r"tarve-need version 8 cannot be fetched \(OSError\)"):
+        pull("tarve-need", "cut off")
     with pytest.raises(ReleaseError, match="version 7 has no artifacts/need: it is no need model of Tarve"):
         pull("tarve-need", "champion")
