@@ -114,8 +114,8 @@ def _told(outcome: Outcome, now: datetime, *, dry: bool) -> Iterator[str]:
     subjects = sorted({key[:2] for counter in vars(counts).values() for key in counter})
     for definition_id, subject in subjects:
         yield f"  {definition_id} {subject}: {'; '.join(_told_subject(outcome, (definition_id, subject)))}"
-    for definition_id in outcome.examples:
-        yield f"{definition_id} is an example: its limits and texts are made up"
+    if outcome.examples:
+        yield f"with limits and texts that are made up, as examples: {', '.join(outcome.examples)}"
     for definition_id, many in outcome.unwatched.items():
         yield f"{definition_id} is not defined: {many:,} vouchers were left alone"
 

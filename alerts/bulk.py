@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
-import psycopg
 import pyarrow as pa
 import pyarrow.csv as pacsv
 from sqlalchemy import Connection, Dialect, Select, Table, column, select, table
@@ -21,7 +21,7 @@ from records.schema import INSTANT
 
 ROWS_AT_ONCE = 2_000
 """So few that the tuples of one part stay in the processor's cache: ten times as many took half as long again."""
-BYTES_AT_ONCE = 1 << 20
+ROWS_OF_CSV = 20_000
 CACHE_KIBIBYTES = 131_072
 """What SQLite may keep of a file in memory while many rows are written: its own 2 MB make that take twice as long."""
 
@@ -89,43 +89,19 @@ def _read_copy(connection: Connection, query: Select[Any], schema: pa.Schema) ->
     given = {name: _bound(compiled, name, connection.dialect) for name in compiled.params}
     connection.exec_driver_sql("SET LOCAL datestyle TO 'ISO, YMD'")
     with _driver(connection).cursor().copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)", given) as copy:
-        source = _Copied(copy)
-        if source.is_empty:
-            return
-        reading = pacsv.ReadOptions(column_names=schema.names, block_size=BYTES_AT_ONCE)
-        converting = pacsv.ConvertOptions(
-            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
-        )
-        parsing = pacsv.ParseOptions(newlines_in_values=True)
-        for batch in pacsv.open_csv(pa.PythonFile(source), reading, parsing, converting):
-            yield pa.record_batch(batch.columns, schema=schema)
+        sent = iter(copy)  # always one row at a time, says PostgreSQL's protocol
+        while rows := b"".join(islice(sent, ROWS_OF_CSV)):
+            yield from _from_csv(rows, schema)
 
 
-class _Copied(io.RawIOBase):
-    """What a COPY sends, as a file."""
-
-    def __init__(self, copy: psycopg.Copy) -> None:
-        self._copy = copy
-        self._rest = bytes(copy.read())
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it sends nothing at all."""
-        return not self._rest
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes: at most so many, at the end none."""
-        parts, length = [self._rest], len(self._rest)
-        while (size < 0 or length < size) and (part := bytes(self._copy.read())):
-            parts.append(part)
-            length += len(part)
-        joined = b"".join(parts)
-        cut = length if size < 0 else size
-        self._rest = joined[cut:]
-        return joined[:cut]
+def _from_csv(rows: bytes, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    reading = pacsv.ReadOptions(column_names=schema.names)
+    parsing = pacsv.ParseOptions(newlines_in_values=True)
+    converting = pacsv.ConvertOptions(
+        column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
+    for batch in pacsv.read_csv(pa.BufferReader(rows), reading, parsing, converting).to_batches():
+        yield pa.record_batch(batch.columns, schema=schema)
 
 
 def _write_tuples(

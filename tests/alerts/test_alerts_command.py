@@ -54,7 +54,7 @@ def test_a_week_as_an_officer_sees_it(city_url: str, capsys: pytest.CaptureFixtu
         assert re.search(
             r"^\d+ alerts opened, \d+ ended, 0 withdrawn, \d+ found that were over already$", out, re.MULTILINE
         )
-        assert "ordinary-2020 is an example: its limits and texts are made up" in out
+        assert "made up, as examples: chip-2020, ordinary-2020, whole-2021\n" in out
         assert not re.search(r"\b[ck]\d{8}\b", out), "a patient or a voucher in the output"
     assert main(["run", "--database", city_url, "--now", "2026-06-30T08:00"]) == 0
     assert "0 alerts opened, 0 ended, 0 withdrawn, 0 found that were over already" in capsys.readouterr().out
