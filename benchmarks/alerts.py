@@ -1,12 +1,13 @@
 """How fast alerts are found among the vouchers of a simulated city, and how much faster than one voucher at a time.
 
-    python -m benchmarks.alerts [--vouchers 1000000] [--database URL] [--sample 2000] [--json FILE]
+    python -m benchmarks.alerts [--vouchers 1000000] [--database URL] [--sample 2000] [--docs FOLDER]
 
 Runs of one database, each in a process of its own, so that its memory is that of a run: a dry run, which only reads and
-evaluates; the first run, which writes all that has ever been; the same again; the next day's. A quarter of the vouchers
-goes before: the ratio says whether the cost grows faster than they do. Then the same rules are applied row by row: some
+evaluates; the first run, which writes all that has ever been; the same again; the next day's. Parts of the city go
+before: they say whether the cost grows faster than the vouchers. Then the same rules are applied row by row: some
 vouchers are loaded through the ORM, each with its events, and `benchmarks.row_by_row` looks at one after another. Both
-must find the same, or the benchmark ends with an error.
+must find the same, or the benchmark ends with an error. Figures and plot are written to a folder; the exit status is 1
+when a limit is missed.
 
 CPU seconds are those of the run's process; a PostgreSQL server works beside it. What the database of a URL holds is
 lost; without one a SQLite file in a temporary folder is used.
@@ -15,8 +16,8 @@ lost; without one a SQLite file in a temporary folder is used.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -24,10 +25,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+from matplotlib.figure import Figure as Picture
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -53,6 +57,13 @@ RUNS = (
     ("again", NOW, False),
     ("next day", NOW + timedelta(days=1), False),
 )
+PARTS = (8, 4, 2)
+"""One eighth of the vouchers, a quarter and a half go before all of them."""
+SECONDS, MEGABYTES, GROWTH = 60.0, 2_000.0, 1.1
+"""What a run of a million vouchers may take of wall time and memory at most; and by how much CPU time a voucher may
+grow from an eighth of the vouchers to all, a tenth being the noise of the machine."""
+FULL = 1_000_000
+"""From so many vouchers on the limits hold."""
 
 
 class Base(DeclarativeBase):
@@ -63,38 +74,171 @@ Change: Any = type("Change", (Base,), {"__table__": DATABASE_TABLES["vouchers"]}
 Visit: Any = type("Visit", (Base,), {"__table__": DATABASE_TABLES["visits"]})
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What one run took, and how much it wrote."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+    alerts: int
+    queued: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured.
+
+    Attributes:
+        vouchers, events: of the city.
+        kind: of the database.
+        growth: CPU seconds of evaluating so many vouchers.
+        runs: by name, as in `RUNS`.
+        sample, alone: vouchers looked at one by one, and the CPU seconds of that.
+        load: of the machine meanwhile, as the least and the most work waiting for its processors.
+    """
+
+    vouchers: int
+    events: int
+    kind: str
+    growth: Mapping[int, float]
+    runs: Mapping[str, Taken]
+    sample: int
+    alone: float
+    load: tuple[float, float]
+
+    @property
+    def times(self) -> float:
+        """How many times the CPU time a voucher takes row by row."""
+        return (self.alone / self.sample) / (self.runs["evaluate only"].cpu / self.vouchers)
+
+    @property
+    def grown(self) -> float:
+        """CPU time a voucher of the whole city, as a multiple of that of its smallest part."""
+        fewest = min(self.growth)
+        return (self.growth[self.vouchers] / self.vouchers) / (self.growth[fewest] / fewest)
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """What is limited: its name, the worst figure, and the limit."""
+        return {
+            "seconds of the slowest run": (max(run.seconds for run in self.runs.values()), SECONDS),
+            "megabytes of the largest run": (max(run.megabytes for run in self.runs.values()), MEGABYTES),
+            "growth of CPU time a voucher": (self.grown, GROWTH),
+        }
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.alerts", description=__doc__)
-    parser.add_argument("--vouchers", type=int, default=1_000_000, help="how many (default %(default)s)")
+    """Run the benchmark, print its tables and write them; 1 when a limit is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.alerts", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--vouchers", type=int, default=FULL, help="how many (default %(default)s)")
     parser.add_argument("--database", help="URL of a database to overwrite (default: a new SQLite file)", metavar="URL")
     parser.add_argument("--sample", type=int, default=2_000, help="vouchers looked at one by one (default %(default)s)")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder to write to (default %(default)s)")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="tarve-alerts-") as folder:
         url = given.database or f"sqlite:///{folder}/city.db"
         figures = measure(url, given.vouchers, given.sample)
-    for key, value in figures.items():
-        sys.stdout.write(f"{key:<58}{value:>14,.2f}\n")
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 0
+    text = report(figures)
+    sys.stdout.write(text)
+    given.docs.mkdir(parents=True, exist_ok=True)
+    (given.docs / "alerts-speed.md").write_text(text, encoding="utf-8")
+    draw(figures, given.docs / "alerts-speed.png")
+    missed = any(value > limit for value, limit in figures.limits().values())
+    return int(missed and given.vouchers >= FULL)
 
 
-def measure(url: str, vouchers: int, sample: int) -> dict[str, float]:
-    """All figures: seconds, events and megabytes, by what was measured."""
-    fill(url, vouchers // 4)
-    quarter = in_its_own_process(url, NOW, dry=True)
-    figures: dict[str, float] = {"vouchers": vouchers, "events": fill(url, vouchers)}
+def measure(url: str, vouchers: int, sample: int) -> Figures:
+    """All figures."""
+    growth, loads = {}, [os.getloadavg()[0]]
+    for part in PARTS:
+        fill(url, vouchers // part)
+        growth[vouchers // part] = in_its_own_process(url, NOW, dry=True).cpu
+        loads.append(os.getloadavg()[0])
+    events, runs = fill(url, vouchers), {}
     for name, now, dry in RUNS:
-        seen = in_its_own_process(url, now, dry=dry)
-        figures |= {f"{name}: {what}": value for what, value in seen.items()}
-    whole = figures["evaluate only: CPU seconds"]
-    figures["evaluate only: CPU, times that of a quarter"] = whole / quarter["CPU seconds"]
+        runs[name] = in_its_own_process(url, now, dry=dry)
+        loads.append(os.getloadavg()[0])
+    growth[vouchers] = runs["evaluate only"].cpu
     alone = one_by_one(url, sample)
-    figures |= {"one by one: vouchers": sample, "one by one: CPU seconds": alone}
-    figures["one by one: CPU a voucher, times that of all at once"] = (alone / sample) / (whole / vouchers)
-    return figures
+    kind = "PostgreSQL" if url.startswith("postgresql") else "SQLite"
+    return Figures(vouchers, events, kind, growth, runs, sample, alone, (min(loads), max(loads)))
+
+
+def report(figures: Figures) -> str:
+    """The tables as Markdown."""
+    return "\n".join([*_head(figures), *_runs(figures), *_limits(figures), *_growth(figures)]) + "\n"
+
+
+def _head(figures: Figures) -> list[str]:
+    cores = len(os.sched_getaffinity(0))
+    least, most = figures.load
+    return [
+        "# How fast alerts are found",
+        "",
+        f"{figures.vouchers:,} vouchers with {figures.events:,} events on {figures.kind}; {cores} cores, shared with",
+        f"other work (load {least:.1f} to {most:.1f}), so that CPU time tells more than wall time. Made by",
+        "`python -m benchmarks.alerts`.",
+        "",
+        "![CPU time against vouchers, row by row and all at once](alerts-speed.png)",
+    ]
+
+
+def _runs(figures: Figures) -> list[str]:
+    return [
+        "",
+        "| run | seconds | CPU seconds | highest memory, MB | alerts found | messages queued |",
+        "|---|--:|--:|--:|--:|--:|",
+        *(
+            f"| {name} | {run.seconds:.1f} | {run.cpu:.1f} | {run.megabytes:,.0f} | {run.alerts:,} | {run.queued:,} |"
+            for name, run in figures.runs.items()
+        ),
+    ]
+
+
+def _limits(figures: Figures) -> list[str]:
+    return [
+        "",
+        "| limit | at most | reached | |",
+        "|---|--:|--:|---|",
+        *(
+            f"| {name} | {limit:,.1f} | {value:,.2f} | {'kept' if value <= limit else '**missed**'} |"
+            for name, (value, limit) in figures.limits().items()
+        ),
+    ]
+
+
+def _growth(figures: Figures) -> list[str]:
+    each = figures.alone / figures.sample
+    return [
+        "",
+        "| vouchers | CPU seconds to evaluate | microseconds a voucher |",
+        "|--:|--:|--:|",
+        *(f"| {many:,} | {cpu:.2f} | {1e6 * cpu / many:.1f} |" for many, cpu in sorted(figures.growth.items())),
+        "",
+        f"The same rules row by row through the ORM take {1e6 * each:,.0f} microseconds of CPU a voucher, measured on",
+        f"{figures.sample:,} of these vouchers: {figures.times:,.0f} times as much, or",
+        f"{each * figures.vouchers / 60:,.1f} minutes for all. They find the same alerts.",
+    ]
+
+
+def draw(figures: Figures, path: Path) -> None:
+    """Draw the growth beside a line that grows as the vouchers do, and the same rules row by row."""
+    many = sorted(figures.growth)
+    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False,
+                         "axes.spines.right": False}):  # fmt: skip
+        picture = Picture(figsize=(7.5, 3.4), layout="constrained")
+        axes = picture.add_subplot()
+        alone = [figures.alone / figures.sample * one for one in many]
+        axes.loglog(many, alone, color="#b3261e", linestyle="--", label="row by row (from a sample)")
+        axes.loglog(many, [figures.growth[one] for one in many], "o", color="#1f4e79", label="all at once")
+        first = figures.growth[many[0]] / many[0]
+        axes.loglog(many, [first * one for one in many], color="#9db8d0", zorder=1, label="in step with the vouchers")
+        axes.set_xticks(many, [f"{one:,}" for one in many])
+        axes.minorticks_off()
+        axes.set_xlabel("vouchers")
+        axes.set_ylabel("CPU seconds to evaluate")
+        axes.legend(frameon=False)
+        picture.savefig(path, dpi=120, metadata={"Software": None})
 
 
 def fill(url: str, vouchers: int) -> int:
@@ -111,25 +255,25 @@ def fill(url: str, vouchers: int) -> int:
     return sum(rows.num_rows for name, rows in city.items() if name != "patients")
 
 
-def in_its_own_process(url: str, now: datetime, *, dry: bool) -> dict[str, float]:
-    """Seconds and memory of one run."""
+def in_its_own_process(url: str, now: datetime, *, dry: bool) -> Taken:
+    """What one run takes."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(timed_run, url, now, dry=dry).result()
 
 
-def timed_run(url: str, now: datetime, *, dry: bool) -> dict[str, float]:
+def timed_run(url: str, now: datetime, *, dry: bool) -> Taken:
     """One run: what it took of this process, and how much it wrote."""
     wall, cpu = time.perf_counter(), time.process_time()
     with opened(url) as database:
         outcome = run(database, now, dry=dry)
     counts = outcome.counts
-    return {
-        "seconds": time.perf_counter() - wall,
-        "CPU seconds": time.process_time() - cpu,
-        "highest memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-        "alerts found": counts.opened.total() + counts.past.total(),
-        "messages queued": outcome.queued,
-    }
+    return Taken(
+        seconds=time.perf_counter() - wall,
+        cpu=time.process_time() - cpu,
+        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        alerts=counts.opened.total() + counts.past.total(),
+        queued=outcome.queued,
+    )
 
 
 def one_by_one(url: str, sample: int) -> float:

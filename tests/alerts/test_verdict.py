@@ -73,13 +73,18 @@ def test_a_client_who_may_not_be_written_to_is_named_with_the_reason() -> None:
 
 
 def test_numbers_are_not_looked_up_for_what_does_not_go_now() -> None:
-    def never() -> list[str]:
-        raise AssertionError
+    asked: list[str] = []
 
-    closed, night = replace(DUE, closed_why="over"), datetime(2026, 3, 1, 22, tzinfo=UTC)
-    for due, now in ((closed, NOW), (DUE, night)):
+    def numbers() -> list[str]:
+        asked.append("asked")
+        return ["+358401234567"]
+
+    night = datetime(2026, 3, 1, 22, tzinfo=UTC)
+    for due, now, goes in ((replace(DUE, closed_why="over"), NOW, False), (DUE, night, False), (DUE, NOW, True)):
         definition = Definition(Window())
-        verdict_on_text_message(due, definition, Delivery.ONCE, client=CLIENT, numbers=never, now=now)
+        found = verdict_on_text_message(due, definition, Delivery.ONCE, client=CLIENT, numbers=numbers, now=now)
+        assert isinstance(found, Go) == goes
+        assert asked == (["asked"] if goes else [])
 
 
 def test_outside_its_hours_a_message_waits_for_them() -> None:
