@@ -8,11 +8,12 @@ appointment to take, and neither probabilities nor clinical reasons.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
+
+import orjson
 
 from serving.advice import override_reasons
 from serving.cds.call import Call
@@ -171,7 +172,7 @@ def _suggestion(given: Answer, call: Call, desktop: Desktop) -> dict[str, Any] |
     if proposed is None:
         return None
     changed = changed_appointment(proposed, given, desktop)
-    if changed == proposed:
+    if changed == proposed or not _can_be_echoed(changed):
         return None
     values = _appointment(given, desktop.language)
     action = {"type": "update", "description": phrase("change", desktop.language, **values), "resource": changed}
@@ -181,6 +182,14 @@ def _suggestion(given: Answer, call: Call, desktop: Desktop) -> dict[str, Any] |
         "isRecommended": True,
         "actions": [action],
     }
+
+
+def _can_be_echoed(appointment: dict[str, Any]) -> bool:
+    """Whether an appointment can be written as it was sent; an update that loses a part of it would wipe that part."""
+    try:
+        return bool(orjson.loads(orjson.dumps(appointment)) == appointment)
+    except (orjson.JSONEncodeError, RecursionError):  # nested too deeply
+        return False
 
 
 def _first(call: Call) -> dict[str, Any] | None:
@@ -205,7 +214,7 @@ def _is_for(appointment: Mapping[str, Any], patient_id: str) -> bool:
 def changed_appointment(proposed: Mapping[str, Any], given: Answer, desktop: Desktop) -> dict[str, Any]:
     """The appointment with the length, end, type and profession that are recommended, and all else as it was."""
     first = given.first_appointment
-    changed = deepcopy(dict(proposed))
+    changed = dict(proposed)
     changed["minutesDuration"] = first.minutes
     start = _moment(proposed.get("start"))
     if start is not None:
@@ -231,7 +240,8 @@ def _with(concepts: object, ours: dict[str, Any]) -> list[Any]:
 
 def _is_of_system(concept: object, system: str) -> bool:
     codings = concept.get("coding") if isinstance(concept, dict) else None
-    return any(isinstance(one, dict) and one.get("system") == system for one in codings or ())
+    several = codings if isinstance(codings, list) else []
+    return any(isinstance(one, dict) and one.get("system") == system for one in several)
 
 
 def _moment(text: object) -> datetime | None:

@@ -84,7 +84,10 @@ def _unwrapped(value: object) -> object:
 
 
 def _has_failed(value: dict[str, Any] | list[Any]) -> bool:
-    return isinstance(value, dict) and value.get("resourceType") in {None, "OperationOutcome"}
+    if not isinstance(value, dict):
+        return False
+    kind = value.get("resourceType")
+    return not isinstance(kind, str) or kind == "OperationOutcome"
 
 
 def _following(value: dict[str, Any] | list[Any]) -> str | None:

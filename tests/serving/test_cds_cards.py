@@ -126,6 +126,14 @@ def test_without_an_appointment_that_can_be_named_nothing_is_suggested(client: C
     assert card["summary"]
 
 
+@pytest.mark.parametrize("member", ["[" * 400 + "]" * 400, "1e400"])
+def test_an_appointment_that_cannot_be_echoed_whole_is_left_alone(client: Client, member: str) -> None:
+    body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "extension": "here"}]}))
+    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', member).encode())
+    assert given.status_code == 200
+    assert "suggestions" not in given.json()["cards"][0]
+
+
 def test_the_first_appointment_in_time_is_the_one_to_change(client: Client) -> None:
     later = {**APPOINTMENT, "id": "apt-2", "start": "2026-12-03T09:00:00+02:00"}
     undated = {name: one for name, one in APPOINTMENT.items() if name not in {"start", "end"}} | {"id": "apt-3"}
@@ -140,7 +148,7 @@ def test_the_first_appointment_in_time_is_the_one_to_change(client: Client) -> N
 ODD_APPOINTMENT = {
     "participant": ["x", {"actor": "y"}, {"actor": {"reference": 5}}],
     "serviceType": "T60",
-    "specialty": [{"coding": ["x", {"system": 3}]}, 5],
+    "specialty": [{"coding": ["x", {"system": 3}]}, {"coding": 5}, 5],
     "minutesDuration": "ten",
     "start": "soon",
     "end": 7,

@@ -85,7 +85,7 @@ def test_what_is_given_whole_is_not_fetched(client: Client) -> None:
 
 
 @pytest.mark.parametrize("key", REQUIRED)
-@pytest.mark.parametrize("value", [..., OUTCOME, "text", 5, True, {}])
+@pytest.mark.parametrize("value", [..., OUTCOME, "text", 5, True, {}, {"resourceType": ["Bundle"]}])
 def test_what_was_not_given_and_cannot_be_fetched_is_412(client: Client, key: str, value: object) -> None:
     given = client.call(prefetch=record(**{key: value}))
     assert given.status_code == 412
