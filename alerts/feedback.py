@@ -9,6 +9,7 @@ time, and says why. All of it stands in the audit.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -21,10 +22,9 @@ from alerts import tables
 from alerts.audit import Actor, Deed, audit
 from alerts.care import Care, care_on, settle
 from alerts.defined import stored_definitions
-from alerts.times import helsinki_day, microsecond
 from alerts.transactions import writing
 from alerts.variables import write_day
-from records.clock import HELSINKI
+from records.clock import HELSINKI, day, microsecond
 from records.database.tables import DATABASE_TABLES, RETRACTIONS
 
 SOURCE = "feedback"
@@ -57,6 +57,13 @@ class UnknownFeedbackError(FeedbackError):
 
     def __init__(self) -> None:
         super().__init__("there is no such treatment feedback")
+
+
+class KeyReusedError(FeedbackError):
+    """The provider sent another feedback under the same key."""
+
+    def __init__(self) -> None:
+        super().__init__("another treatment feedback was sent under this key")
 
 
 class AlreadyCancelledError(FeedbackError):
@@ -121,7 +128,24 @@ class Feedback(_Content):
     corrects: str | None = None
 
 
-def submit(engine: Engine, feedback: Feedback, *, provider_id: str, who: str, now: datetime) -> str:
+@dataclass(frozen=True)
+class FeedbackTaken:
+    """A feedback that was taken, as it stands now.
+
+    Attributes:
+        state: `active` or `cancelled`.
+        sent_at: when it was sent.
+    """
+
+    feedback_id: str
+    voucher_id: str
+    state: str
+    sent_at: datetime
+
+
+def submit(
+    engine: Engine, feedback: Feedback, *, provider_id: str, who: str, now: datetime, key: str | None = None
+) -> str:
     """Take a provider's feedback and make events of it.
 
     Args:
@@ -130,29 +154,48 @@ def submit(engine: Engine, feedback: Feedback, *, provider_id: str, who: str, no
         provider_id: the provider that reports.
         who: the user, as a pseudonym.
         now: the moment; the events are recorded at it.
+        key: the provider's own name for it. The same feedback sent again under it is taken once, whatever has become
+            of it since.
 
     Returns:
         The feedback's id.
 
     Raises:
         UnknownVoucherError: no such voucher was activated at this provider.
+        KeyReusedError: another feedback was sent under the key.
         FeedbackError: what is reported cannot be; the message says why.
         DatabaseError: the database fails.
     """
+    keyed = None if key is None else _Keyed.of(provider_id, key, feedback)
     with writing(engine) as connection:
+        before = keyed and keyed.before(connection)
+        if before:
+            return before
         care = care_on(connection, feedback.voucher_id, now)
         refused = _refusal(connection, feedback, care, provider_id, now)
         if care is None or refused is not None:
             deed = Deed("feedback_refused", voucher_id=feedback.voucher_id, why=str(refused))
         else:
             sent = _Sent(uuid4().hex, feedback, care, provider_id, now)
-            _write(connection, sent)
+            _write(connection, sent, keyed)
             settle(connection, care.voucher_id, care.patient_id, now)
             deed = Deed("feedback_sent", voucher_id=care.voucher_id, feedback_id=sent.feedback_id)
         audit(connection, [deed], Actor("provider", who), now)
     if refused is not None:
         raise refused
     return sent.feedback_id
+
+
+def taken(connection: Connection, feedback_id: str, provider_id: str) -> FeedbackTaken:
+    """A provider's own feedback.
+
+    Raises:
+        UnknownFeedbackError: there is none of this provider's by that id.
+    """
+    found = _found(connection, feedback_id, provider_id)
+    if found is None:
+        raise UnknownFeedbackError
+    return FeedbackTaken(found.feedback_id, found.voucher_id, found.state, found.sent_at)
 
 
 def cancel(
@@ -216,6 +259,33 @@ class _Sent:
 
 
 @dataclass(frozen=True)
+class _Keyed:
+    """The key under which a feedback is sent, and what was sent, both hashed."""
+
+    provider_id: str
+    key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, provider_id: str, key: str, feedback: Feedback) -> _Keyed:
+        said = hashlib.sha256(feedback.model_dump_json().encode()).hexdigest()
+        return cls(provider_id, hashlib.sha256(key.encode()).hexdigest(), said)
+
+    def before(self, connection: Connection) -> str | None:
+        """The feedback that was sent under the key before; None for a new key.
+
+        Raises:
+            KeyReusedError: it was another feedback.
+        """
+        keys = tables.feedback_keys
+        query = select(keys).where(keys.c.provider_id == self.provider_id, keys.c.key == self.key)
+        found = connection.execute(query).first()
+        if found is not None and found.fingerprint != self.fingerprint:
+            raise KeyReusedError
+        return None if found is None else str(found.feedback_id)
+
+
+@dataclass(frozen=True)
 class _Wish:
     """Who wants a feedback cancelled, when and why; a provider only sees its own."""
 
@@ -257,7 +327,7 @@ def _cancel_refusal(connection: Connection, found: Row[Any] | None, wish: _Wish)
     if found.state == "cancelled":
         return AlreadyCancelledError()
     # Clocks of two machines may differ: what was sent "tomorrow" is not sent too long ago.
-    if wish.actor.role == "provider" and helsinki_day(wish.now) > helsinki_day(found.sent_at):
+    if wish.actor.role == "provider" and day(wish.now) > day(found.sent_at):
         return TooLateError(_whom_to_ask(connection, found))
     return None
 
@@ -301,14 +371,14 @@ def _refusal(
 def _problem(feedback: Feedback, care: Care, now: datetime) -> str | None:
     """The first thing that is wrong with what is reported."""
     times = [microsecond(visit.at) for visit in feedback.visits]
-    days = [helsinki_day(visit.at) for visit in feedback.visits]
+    days = [day(visit.at) for visit in feedback.visits]
     problems = {
         "the voucher was withdrawn": care.withdrawn,
         "neither a visit nor the end of the care is reported": not feedback.visits and not feedback.ends_care,
         "the care on this voucher has ended already": feedback.ends_care and care.ended,
         "a visit lies in the future": any(visit.at > now for visit in feedback.visits),
-        "a visit lies before the activation of the voucher": any(day < care.activated_on for day in days),
-        "a visit lies after the end or the validity of the voucher": any(day > care.last_day for day in days),
+        "a visit lies before the activation of the voucher": any(one < care.activated_on for one in days),
+        "a visit lies after the end or the validity of the voucher": any(one > care.last_day for one in days),
         "two visits begin at one time": len(set(times)) < len(times),
         "a visit was reported before": not care.visits.isdisjoint(times),
     }
@@ -324,7 +394,7 @@ def _correction_problem(connection: Connection, feedback: Feedback, provider_id:
     return None if corrected.state == "cancelled" else "the feedback to be corrected is in force; cancel it first"
 
 
-def _write(connection: Connection, sent: _Sent) -> None:
+def _write(connection: Connection, sent: _Sent, keyed: _Keyed | None) -> None:
     row = {
         "feedback_id": sent.feedback_id,
         "voucher_id": sent.care.voucher_id,
@@ -336,6 +406,8 @@ def _write(connection: Connection, sent: _Sent) -> None:
         "corrects": sent.feedback.corrects,
     }
     connection.execute(tables.feedbacks.insert(), [row])
+    if keyed is not None:
+        connection.execute(tables.feedback_keys.insert(), [vars(keyed) | {"feedback_id": sent.feedback_id}])
     for name, events in _events(sent).items():
         if events:
             connection.execute(DATABASE_TABLES[name].insert(), events)

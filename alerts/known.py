@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alerts.times import NEVER, Flags, Ints, day_of, microsecond
+from alerts.times import NEVER, Flags, Ints, day_of
 from alerts.vouchers import Vouchers
-from records.clock import microseconds
+from records.clock import microsecond, microseconds
 from records.history import History
 from records.schema import INSTANT, VOUCHER_STATES
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from alerts.definitions import Definition, Message
 from alerts.schema import DUE
-from alerts.times import helsinki_day
+from records.clock import day
 
 CHANGING = ("patient_id", "provider_id", "definition_id", "variables", "state", "ended_at", "ended_why")
 """What may change of an alert that was found before."""
@@ -89,8 +89,8 @@ def due_messages(some: Plan, definitions: Mapping[str, Definition], now: datetim
         now: the moment of the run.
         last: the moment of the last run; None for the first.
     """
-    today = helsinki_day(now)
-    before = today if last is None else helsinki_day(last)
+    today = day(now)
+    before = today if last is None else day(last)
     found = [DUE.empty_table()]
     for definition in definitions.values():
         for watch in definition.watches:
@@ -115,12 +115,12 @@ def _due(alerts: pa.Table, message: Message, today: int) -> pa.Table:
     return pa.Table.from_pydict(columns, schema=DUE)
 
 
-def _occurrences(alerts: pa.Table, message: Message, day: int) -> np.ndarray:
+def _occurrences(alerts: pa.Table, message: Message, today: int) -> np.ndarray:
     """Which message of its cycle is the latest on a day, for each alert."""
     breached = alerts["breached_on"].cast(pa.int32()).to_numpy()
     if message.repeat is None:
         return np.zeros(len(breached), np.int32)
-    return np.asarray(np.clip((day - breached) // message.repeat.every_days, 0, message.repeat.at_most))
+    return np.asarray(np.clip((today - breached) // message.repeat.every_days, 0, message.repeat.at_most))
 
 
 def _differ(found: pa.Table, stored: pa.Table) -> pa.ChunkedArray:

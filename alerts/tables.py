@@ -134,6 +134,16 @@ feedback_events = Table(
 )
 """One row is one event of the record history that was made from a feedback."""
 
+feedback_keys = Table(
+    "feedback_keys",
+    METADATA,
+    Column("provider_id", TEXT, primary_key=True),
+    Column("key", TEXT, primary_key=True),  # hashed: providers choose it
+    _needed("fingerprint"),
+    _of("feedback_id", "feedbacks.feedback_id"),
+)
+"""One row is one key under which a provider has sent a feedback: what is sent again under it is the same feedback."""
+
 messages_outbox = Table(
     "messages_outbox",
     METADATA,

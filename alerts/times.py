@@ -1,17 +1,15 @@
-"""Instants and days as whole numbers, for arrays in which some are not known.
+"""Instants and days as arrays of whole numbers, as in `records.clock`, in which some are not known.
 
-Instants are microseconds since 1970 in UTC, days are Helsinki days since 1970, as in `records.clock`.
+Instants are microseconds since 1970 in UTC, days are Helsinki days since 1970.
 """
 
 from __future__ import annotations
-
-from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from records.clock import days, microseconds, utc
+from records.clock import days, utc
 from records.schema import INSTANT
 
 Ints = NDArray[np.int64]
@@ -21,16 +19,6 @@ NEVER = 2**60
 """Stands for an instant or a day that is not known: later than all, whichever of the two it is compared with."""
 
 _DAY = 86_400_000_000
-
-
-def microsecond(moment: datetime) -> int:
-    """A moment (with a time zone) as a number."""
-    return int(microseconds(pa.array([moment], INSTANT))[0])
-
-
-def helsinki_day(moment: datetime) -> int:
-    """The Helsinki day of a moment (with a time zone)."""
-    return int(days(pa.array([moment], INSTANT))[0])
 
 
 def day_of(instants: Ints) -> Ints:

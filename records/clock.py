@@ -62,6 +62,11 @@ def start_of_day(day: date) -> datetime:
     return end_of_day(day - timedelta(days=1)) + timedelta(microseconds=1)
 
 
+def microsecond(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC of one aware moment."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def microseconds(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
     """Microseconds since 1970-01-01 UTC of an Arrow array of instants without nulls."""
     return np.asarray(instants.cast(pa.int64()).to_numpy())
@@ -90,7 +95,7 @@ def _days_by_hour() -> tuple[int, NDArray[np.int32]]:
     Since the local time of Helsinki was given up in 1921, days begin and clocks change on whole hours of UTC.
     """
     hours = np.arange(
-        _microsecond(datetime(1922, 1, 1, tzinfo=UTC)), _microsecond(datetime(2100, 1, 1, tzinfo=UTC)), _HOUR
+        microsecond(datetime(1922, 1, 1, tzinfo=UTC)), microsecond(datetime(2100, 1, 1, tzinfo=UTC)), _HOUR
     )
     return int(hours[0]) // _HOUR, _days(hours)
 
@@ -98,7 +103,7 @@ def _days_by_hour() -> tuple[int, NDArray[np.int32]]:
 def day(moment: datetime) -> int:
     """The Helsinki day since 1970-01-01 of one aware moment, as `days` counts it."""
     since, offset = _listed_offsets()
-    utc = _microsecond(moment)
+    utc = microsecond(moment)
     return (utc + offset[bisect_right(since, utc) - 1]) // _DAY
 
 
@@ -123,7 +128,7 @@ def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     found = [(np.iinfo(np.int64).min, _offset(months[0]))]
     for start, end in pairwise(months):
         if _offset(start) != _offset(end):
-            found.append((_microsecond(_change(start, end)), _offset(end)))
+            found.append((microsecond(_change(start, end)), _offset(end)))
     since, offset = zip(*found, strict=True)
     return np.array(since, np.int64), np.array(offset, np.int64)
 
@@ -145,7 +150,3 @@ def _change(start: datetime, end: datetime) -> datetime:
 def _offset(moment: datetime) -> int:
     east = moment.astimezone(HELSINKI).utcoffset() or timedelta(0)
     return east // timedelta(microseconds=1)
-
-
-def _microsecond(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
