@@ -42,6 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     features.add_argument("--out", type=Path, default=EXAMPLES, help="file of examples to write")
     train = commands.add_parser("train", help="fit the models, examine them, register the challenger")
     _add_ground(train)
+    train.add_argument("--challenger", choices=("lightgbm", "ebm", "logistic"), default="lightgbm",
+                       help="the model to register (default %(default)s)")  # fmt: skip
+    train.add_argument("--also", choices=("none", "ebm"), default="none",
+                       help="fit and compare the glass box too; it takes minutes (default %(default)s)")  # fmt: skip
+    train.add_argument("--tune-trials", type=int, default=0, metavar="N",
+                       help="search for the settings of LightGBM in so many trials (default: none)")  # fmt: skip
+    train.add_argument("--tune-minutes", type=float, default=60.0, metavar="M",
+                       help="no trial begins after so many minutes (default %(default)g)")  # fmt: skip
     evaluate = commands.add_parser("evaluate", help="examine a registered model: report, evaluation, card")
     _add_ground(evaluate)
     evaluate.add_argument("--model", default="challenger", help="version or alias (default %(default)s)")

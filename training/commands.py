@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from features.dental import DENTAL
 from models.card import Card
-from models.estimators import Boosted, PointsRule
+from models.estimators import Boosted, ExplainableBoosting, PointsRule
 from models.need import NeedModel
 from models.segments import read_tables, table_on
-from training import compare, examples, registry, tables, tracking
+from training import compare, examples, registry, tables, tracking, tune
 from training.cohort import definition_on
 from training.evaluation import Evaluation
 from training.examine import RULE, Ground, examine, performances, validated
@@ -28,7 +28,7 @@ from training.gate import Verdict, differences, judge
 from training.material import Material, MaterialError, helsinki_day
 from training.performance import curves
 from training.policy import Policy
-from training.recipe import Recipe, again, file_of, same_predictions
+from training.recipe import Recipe, again, file_of, maker_of, same_predictions
 from training.report import Story, influence, page
 
 REFUSED = 3
@@ -58,15 +58,18 @@ def features(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Fit the rule, the logistic model and LightGBM; examine them side by side; register LightGBM as challenger."""
+    """Fit the models of a run, tuned if asked; examine them side by side; register one of them as challenger."""
     policy, material = Policy.read(options.policy), Material.read(options.examples)
     ground = material.ground(policy)
     with tracking.run("train") as active:
-        fitted = dict(tqdm(compare.fit_all(material.parts.learn, material.table), "train", 3, unit="model"))
-        challenger = fitted[Boosted.kind]
+        makers, tuned = _contest(options, material)
+        fits = compare.fit_all(material.parts.learn, material.table, makers)
+        fitted = dict(tqdm(fits, "train", len(makers), unit="model"))
+        challenger = fitted[options.challenger]
         _log_setting(material, challenger, policy)
         evaluation, story = _examined(challenger, fitted, material, ground)
-        evaluation = validated(evaluation, material.observed, ground)
+        evaluation = validated(evaluation, material.observed, ground, makers[options.challenger])
+        story = story if tuned is None else _with_search(story, tuned)
         card = _card(evaluation, material, active.info.run_id)
         evaluation = replace(evaluation, card_missing=card.missing())
         version = tracking.log_model(challenger, card)
@@ -81,6 +84,24 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _contest(options: argparse.Namespace, material: Material) -> tuple[compare.Makers, tune.Tuned | None]:
+    """What makes the models of a run; with a search for the settings of LightGBM when trials are asked for."""
+    glass_box = ExplainableBoosting.kind in (options.challenger, options.also)
+    makers = compare.estimators(material.observed.names, glass_box=glass_box)
+    if not options.tune_trials:
+        return makers, None
+    found = tune.tuned(material.parts.learn, material.table, options.tune_trials, options.tune_minutes)
+    mlflow.log_params({"tune trials": options.tune_trials, "tune minutes": options.tune_minutes})
+    tune.log(found)
+    print(f"tuned: {found.sentence()}")
+    return makers | {Boosted.kind: found.maker(material.observed.names)}, found
+
+
+def _with_search(story: Story, tuned: tune.Tuned) -> Story:
+    made = {**story.made, "settings of lightgbm": tuned.sentence()}
+    return replace(story, made=made, tuning=tune.drawing(tuned))
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Examine a registered model on examples; log the report and write it to a file if one is named."""
     policy, material = Policy.read(options.policy), Material.read(options.examples)
@@ -92,7 +113,7 @@ def evaluate(options: argparse.Namespace) -> int:
         tracking.log_dataset(material.path, material.digest, material.observed.names, "evaluation")
         evaluation, story = _examined(model, others, material, ground)
         if options.folds:
-            evaluation = validated(evaluation, material.observed, ground)
+            evaluation = validated(evaluation, material.observed, ground, maker_of(model.estimator))
         card = _card_of(version)
         evaluation = replace(evaluation, version=version, card_missing=card.missing())
         html = _log_examined(evaluation, story, card)

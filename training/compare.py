@@ -1,8 +1,7 @@
-"""One training run: split, fit the three models, and measure them side by side on the same later rows."""
+"""One training run: split, fit the models, and measure them side by side on the same later rows."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.dental import DENTAL
-from models.estimators import Boosted, Estimator, Logistic, PointsRule
+from models.constraints import monotone
+from models.estimators import SHALLOW, Boosted, Estimator, ExplainableBoosting, Logistic, PointsRule
+from models.estimators.ebm import ADDITIVE
 from models.need import NeedModel, Predictions
 from models.segments import SegmentTable
 from training.cohort import DAY
 from training.examples import Examples, ExamplesError
 from training.fit import fit_need
+from training.hashing import hashed_share
 from training.scores import Scores, ScoresBySegment, score
 
 Bools = NDArray[np.bool_]
@@ -75,31 +77,37 @@ def test_rows(examples: Examples, definition: SplitDefinition, test_from: dateti
     return examples.take(tested & (examples.as_of >= round(test_from.timestamp() * 1e6)))
 
 
-def hashed_share(patient_ids: NDArray[np.str_], salt: str = "") -> NDArray[np.float64]:
-    """A number from 0 on and below 1 for each patient, the same in every population, shape (n,)."""
-    names, place = np.unique(patient_ids, return_inverse=True)
-    hashes = np.array([zlib.crc32((salt + name).encode()) for name in names.tolist()], np.int64)
-    return np.asarray((hashes % 10_000 / 10_000)[place])
-
-
 def reached(examples: Examples, table: SegmentTable) -> Bools:
     """Whether the need reached each segment but the first, shape (n, segments - 1)."""
     segment = table.of_visits(examples.visits.sum(1))
     return segment[:, None] >= np.arange(1, len(table.segments))
 
 
-def estimators(features: tuple[str, ...]) -> dict[str, Callable[[], Estimator]]:
-    """The three models of a run, unfitted, by kind."""
-    return {
+Makers = dict[str, Callable[[], Estimator]]
+"""What makes the unfitted models of a run, by kind."""
+
+
+def insisted(features: tuple[str, ...]) -> dict[str, Any]:
+    """Parameters of every boosted model on the project's own features: the directions that clinicians insist on."""
+    return {"monotone_constraints": monotone(DENTAL)} if features == DENTAL.names else {}
+
+
+def estimators(features: tuple[str, ...], *, glass_box: bool = False) -> Makers:
+    """The models of a run, unfitted, by kind: today's rule, logistic regression, LightGBM; if asked, the glass box."""
+    bound = insisted(features)
+    found: Makers = {
         PointsRule.kind: lambda: PointsRule(features, RULE_POINTS),
         Logistic.kind: lambda: Logistic(features),
-        Boosted.kind: lambda: Boosted(features),
+        Boosted.kind: lambda: Boosted(features, {**SHALLOW, **bound}),
     }
+    if glass_box:
+        found[ExplainableBoosting.kind] = lambda: ExplainableBoosting(features, {**ADDITIVE, **bound})
+    return found
 
 
-def fit_all(learn: Examples, table: SegmentTable) -> Iterator[tuple[str, NeedModel]]:
-    """Fit the models one after another."""
-    for kind, make in estimators(learn.names).items():
+def fit_all(learn: Examples, table: SegmentTable, makers: Makers | None = None) -> Iterator[tuple[str, NeedModel]]:
+    """Fit the models one after another; without `makers` those of `estimators`."""
+    for kind, make in (makers or estimators(learn.names)).items():
         yield kind, fit_model(make, learn, table)
 
 

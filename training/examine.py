@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.dental import DENTAL
-from models.estimators import SHALLOW, Boosted
+from models.estimators import SHALLOW, Boosted, Estimator
 from models.need import NeedModel, Predictions
 from models.segments import SegmentTable
 from training import leakage
@@ -152,10 +152,10 @@ def examine(model: NeedModel, ground: Ground, rule: NeedModel, others: Mapping[s
     )  # fmt: skip
 
 
-def validated(evaluation: Evaluation, found: Examples, ground: Ground) -> Evaluation:
-    """An evaluation with validation folds: the boosted model fitted anew for later years and for sites left out."""
+def validated(evaluation: Evaluation, found: Examples, ground: Ground, make: Callable[[], Estimator]) -> Evaluation:
+    """An evaluation with validation folds: such a model fitted anew for later years and for sites left out."""
     policy = ground.policy
-    made = folds(found, lambda: Boosted(found.names), ground.table, policy.validation, policy.assessable)
+    made = folds(found, make, ground.table, policy.validation, policy.assessable)
     return replace(evaluation, folds=tuple(made))
 
 

@@ -180,6 +180,36 @@ def beeswarm(name: str, labels: Sequence[str], contributions: Floats, values: Fl
     return Drawing(made[0], alt)
 
 
+def tuning(name: str, columns: Mapping[str, Sequence[Any]], settings: Sequence[str]) -> Drawing:
+    """Loss of every trial in its order, and against each setting that was tried; trials given up are crosses.
+
+    Args:
+        name: of the figure, unique in the page.
+        columns: of the trials: `loss`, `state`, and each setting.
+        settings: names of the settings.
+    """
+    loss, complete = np.array(columns["loss"], np.float64), np.array(columns["state"]) == "complete"
+    best, text = np.minimum.accumulate(np.where(complete, loss, np.inf)), io.StringIO()
+    with mpl.rc_context(STYLE):
+        picture = Figure(figsize=(2 * WIDTH, 1.6 * HEIGHT), layout="constrained")
+        panels = picture.subplots(2, -(-(len(settings) + 1) // 2), sharey=True).ravel()
+        for axes, setting in zip(panels, ("number", *settings), strict=False):
+            values = np.array(columns[setting], np.float64)
+            axes.plot(values[complete], loss[complete], "o", color=MODEL, markersize=3)
+            axes.plot(values[~complete], loss[~complete], "x", color=OTHER, markersize=4)
+            axes.set_xlabel("trial" if setting == "number" else setting.replace("_", " "), fontsize=SMALL)
+        panels[0].step(range(len(best)), best, where="post", color=INK, linewidth=1)
+        panels[0].set_ylabel("log loss on later rows")
+        for axes in panels[len(settings) + 1 :]:
+            axes.set_axis_off()
+        picture.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    svg = text.getvalue()
+    alt = (
+        f"Log loss on later rows of {len(loss)} trials: {loss[0]:.4f} with the settings in use, {best[-1]:.4f} at best."
+    )
+    return Drawing(_IDS.sub(lambda found: f"{found[1]}{name}-{found[2]}", svg[svg.index("<svg") :]), alt)
+
+
 def _spread(x: Floats) -> Floats:
     """Heights from -1 to 1 that keep dots of crowded places apart."""
     edges = np.linspace(x.min(), x.max() + 1e-9, 60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeVar
@@ -22,10 +21,13 @@ from models.need import NeedModel, NeedTable, Uncertainty
 from models.segments import SegmentTable
 from records.schema import PROFESSIONS
 from training.examples import Examples
+from training.hashing import hashed_share
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 FOLDS = 5
+CALIBRATED_ON = 0.25
+"""Share of the groups that only calibrates where a model is fitted once."""
 
 
 class Ranker(Protocol):
@@ -55,6 +57,18 @@ def fit(
     """
     margins = held_out_margins(make, x, reached, groups, folds)
     return make().fit(x, reached), Calibrator.fit(margins, reached)
+
+
+def fit_once(
+    make: Callable[[], R], x: Floats, reached: Bools, groups: ArrayLike, share: float = CALIBRATED_ON
+) -> tuple[R, Calibrator]:
+    """As `fit` with one fit instead of one a fold: a share of the groups only calibrates, the others are learnt from.
+
+    For what is fitted many times over and never used, such as the folds of a validation.
+    """
+    held = hashed_share(groups, "once ") < share
+    estimator = make().fit(x[~held], reached[~held])
+    return estimator, Calibrator.fit(estimator.margins(x[held]), reached[held])
 
 
 def held_out_margins(
@@ -123,8 +137,7 @@ def fit_need(
 
 def calibration_rows(rows: Examples, share: float) -> Bools:
     """Rows of the patients who are held back for sets and intervals: by a hash, so the same every time."""
-    hashes = np.array([zlib.crc32(f"calibration {name}".encode()) % 10_000 for name in rows.patient_ids.tolist()])
-    return hashes < share * 10_000
+    return np.asarray(hashed_share(rows.patient_ids, "calibration ") < share)
 
 
 def recalibrate(

@@ -34,6 +34,17 @@ class RecipeError(ValueError):
     """A run cannot be repeated here."""
 
 
+def settings_of(estimator: Estimator) -> dict[str, Any]:
+    """What of an estimator is set and not learnt, by name."""
+    return {name: getattr(estimator, name) for name in SETTINGS[type(estimator)]}
+
+
+def maker_of(estimator: Estimator) -> Callable[[], Estimator]:
+    """Makes unfitted estimators with the settings of a fitted one."""
+    kind: Any = type(estimator)
+    return lambda: kind(estimator.features, **settings_of(estimator))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the model of a run was made.
@@ -61,7 +72,6 @@ class Recipe:
     @classmethod
     def of(cls, material: Material, estimator: Estimator) -> Self:
         """The recipe of an estimator fitted on material."""
-        settings = {name: getattr(estimator, name) for name in SETTINGS[type(estimator)]}
         return cls(
             examples=str(material.path.resolve()),
             digest=material.digest,
@@ -71,7 +81,7 @@ class Recipe:
             split=asdict(compare.SplitDefinition()),
             plan=asdict(DEFAULT),
             kind=estimator.kind,
-            settings=json.loads(json.dumps(settings, default=dict)),
+            settings=json.loads(json.dumps(settings_of(estimator), default=dict)),
             python=platform.python_version(),
             packages=tracking.requirements(),
         )

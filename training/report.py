@@ -23,6 +23,7 @@ from models.need import NeedModel
 from models.reasons import WITHIN
 from training import figures, tables
 from training.evaluation import Curves, Evaluation, Performance
+from training.figures import Drawing
 from training.gate import Verdict
 from training.tables import Table
 
@@ -61,6 +62,7 @@ class Story:
         models: how all models of the run perform, by name and segment.
         influences: by segment.
         verdict: of the gate, when it was asked.
+        tuning: the trials of the search for settings, when there was one.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Story:
     models: Mapping[str, Mapping[str, Performance]] = field(default_factory=dict)
     influences: Mapping[str, Influence] = field(default_factory=dict)
     verdict: Verdict | None = None
+    tuning: Drawing | None = None
 
 
 def influence(model: NeedModel, catalogue: Catalogue, x: Floats, threshold: int) -> Influence:

@@ -5,8 +5,9 @@ year after it and on patients who were not learnt from, as the test rows are apa
 where later rows gain nothing. A trial that is worse than the median of those before it, after the same origin, is given
 up. The settings in use are always the first trial, so tuning never chooses anything that did worse than they.
 
-With the same rows, seed and number of trials the result is the same; with a limit in seconds the number of trials that
-fit into it depends on the machine, and is kept with the result.
+The patients from whom sets and intervals are learnt are no part of it (`tuned`): settings chosen by their needs would
+make the sets look surer than they are. With the same rows, seed and number of trials the result is the same; with a
+limit in seconds the number of trials that fit into it depends on the machine, and is kept with the result.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import lightgbm as lgb
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from models.estimators import SHALLOW, Boosted
 from models.segments import SegmentTable
+from training import figures
 from training.cohort import DAY
-from training.compare import hashed_share, reached
+from training.compare import insisted, reached
 from training.examples import Examples, ExamplesError
+from training.fit import DEFAULT as PLAN
+from training.fit import calibration_rows
+from training.hashing import hashed_share
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -96,6 +102,15 @@ class Tuned:
         """Makes unfitted estimators with these settings."""
         return lambda: Boosted(features, dict(self.parameters), self.rounds)
 
+    def sentence(self) -> str:
+        """What the search did, in one line."""
+        first, best = self.trials[0].loss, min(one.loss for one in self.trials if one.state == "complete")
+        pruned = sum(one.state == "pruned" for one in self.trials)
+        return (
+            f"{len(self.trials)} trials ({pruned} given up) in {sum(one.seconds for one in self.trials):.0f} s; "
+            f"log loss on later rows {first:.4f} with the settings in use, {best:.4f} with those found"
+        )
+
     def columns(self) -> dict[str, list[Any]]:
         """The trials as columns, for a table."""
         names = sorted({name for trial in self.trials for name in trial.parameters})
@@ -130,15 +145,40 @@ def tune(
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
                                     pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP))  # fmt: skip
         study.enqueue_trial({name: base[name] for name in _space(None)})
-        began = time.monotonic()
-        study.optimize(search.loss, n_trials=1)
-        left = None if budget.seconds is None else budget.seconds - (time.monotonic() - began)
-        if budget.trials > 1 and (left is None or left > 0):
-            study.optimize(search.loss, n_trials=budget.trials - 1, timeout=left)
+        with tqdm(total=budget.trials, desc="tune", unit="trial") as progress:
+            _try(study, search, budget, progress)
     finally:
         optuna.logging.set_verbosity(verbosity)
     best = search.trials[study.best_trial.number]
     return Tuned({**base, **best.parameters, "max_depth": _depth(best.parameters)}, best.rounds, tuple(search.trials))
+
+
+def _try(study: optuna.Study, search: _Search, budget: Budget, progress: tqdm[NoReturn]) -> None:
+    """Run the trials that the budget allows, the settings in use first whatever it says."""
+    began, count = time.monotonic(), [lambda *_: progress.update()]
+    study.optimize(search.loss, n_trials=1, callbacks=count)
+    left = None if budget.seconds is None else budget.seconds - (time.monotonic() - began)
+    if budget.trials > 1 and (left is None or left > 0):
+        study.optimize(search.loss, n_trials=budget.trials - 1, timeout=left, callbacks=count)
+
+
+def tuned(learn: Examples, table: SegmentTable, trials: int, minutes: float) -> Tuned:
+    """Tune the boosted model of a run, in all its fixed parameters, without the patients who are held back for sets.
+
+    Args:
+        learn: the run's rows to learn from.
+        table: cuts the segments.
+        trials: at the most; at least 1.
+        minutes: no trial begins after so many.
+
+    Raises:
+        ValueError: the budget allows nothing.
+        ExamplesError: as `tune`.
+    """
+    if trials < 1 or not minutes > 0:
+        raise ValueError(f"a search needs at least 1 trial and some minutes, not {trials} and {minutes:g}")
+    rows = learn.take(~calibration_rows(learn, PLAN.calibration_share))
+    return tune(rows, table, Budget(trials=trials, seconds=60 * minutes), fixed=insisted(learn.names))
 
 
 def origins(learn: Examples, table: SegmentTable, budget: Budget) -> Iterator[tuple[Floats, Bools, Floats, Bools]]:
@@ -255,11 +295,17 @@ def _depth(tried: Mapping[str, Any]) -> int:
     return 8 if tried["num_leaves"] > 8 else -1
 
 
+def drawing(tuned: Tuned) -> figures.Drawing:
+    """The trials as a picture."""
+    return figures.tuning("t", tuned.columns(), tuple(_space(None)))
+
+
 def log(tuned: Tuned) -> None:
-    """Log the trials to the active MLflow run: as a table, and as nested runs."""
+    """Log the trials to the active MLflow run: as a table, as a picture, and as nested runs."""
     import mlflow  # noqa: PLC0415 - slow, and a search needs none
 
     mlflow.log_table(tuned.columns(), "tuning.json")
+    mlflow.log_text(drawing(tuned).svg, "tuning.svg")
     mlflow.log_params({f"tuned {name}": value for name, value in tuned.parameters.items() if name in _space(None)})
     mlflow.log_param("tuned rounds", tuned.rounds)
     for trial in tuned.trials:

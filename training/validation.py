@@ -1,7 +1,7 @@
 """Validation beyond one split: in every later period, at a site never seen, and against what could be known at best.
 
-Every fold fits the estimator anew, so folds are bounded: at most so many origins and sites, and at most so many rows
-to learn from.
+Every fold fits the estimator anew, so folds are bounded: at most so many origins and sites, at most so many rows to
+learn from, and one fit each: a quarter of a fold's patients calibrates, the others are learnt from.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from models.segments import SegmentTable
 from training import truth
 from training.bootstrap import Resamples, interval
 from training.cohort import DAY
-from training.compare import Split, hashed_share, reached
+from training.compare import Split, reached
 from training.evaluation import Ceiling, Fold
 from training.examples import Examples
-from training.fit import fit
+from training.fit import fit_once
 from training.groups import Assessable
+from training.hashing import hashed_share
 from training.scores import auroc, clipped, of_rows
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-CALIBRATION_FOLDS = 2
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def folds(
     usable = [task for task in tasks if assessable(goal[task.learn, -1]) and assessable(goal[task.test, -1])]
     for task in tqdm(usable, "validation", unit="fold"):
         learn = task.learn & _thinned(examples, task.learn, bounded.rows)
-        estimator, calibrator = fit(
-            make, examples.x[learn], goal[learn], examples.patient_ids[learn], CALIBRATION_FOLDS
-        )
+        estimator, calibrator = fit_once(make, examples.x[learn], goal[learn], examples.patient_ids[learn])
         chance = calibrator.at_least(estimator.margins(examples.x[task.test]))
         resamples = Resamples.of(examples.patient_ids[task.test], bounded.resamples)
         figures = {

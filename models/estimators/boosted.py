@@ -46,7 +46,9 @@ class Boosted(Estimator):
 
     @override
     def fit(self, x: Floats, reached: Bools) -> Self:
-        self.boosters = [self._boost(x, reached[:, k]) for k in range(reached.shape[1])]
+        # The same rows for every threshold, so they are binned once.
+        rows = lgb.Dataset(x, reached[:, 0].astype(np.float64), feature_name=list(self.features), free_raw_data=True)
+        self.boosters = [self._boost(rows, reached[:, k]) for k in range(reached.shape[1])]
         self._tables = None
         return self
 
@@ -61,9 +63,8 @@ class Boosted(Estimator):
             self._tables = Tables.of(read_trees(self.boosters), len(self.features))
         return self._tables
 
-    def _boost(self, x: Floats, reached: NDArray[np.bool_]) -> lgb.Booster:
-        rows = lgb.Dataset(x, reached.astype(np.float64), feature_name=list(self.features), free_raw_data=True)
-        return lgb.train(dict(self.parameters), rows, self.rounds)
+    def _boost(self, rows: lgb.Dataset, reached: NDArray[np.bool_]) -> lgb.Booster:
+        return lgb.train(dict(self.parameters), rows.set_label(reached.astype(np.float64)), self.rounds)
 
     @override
     def margins(self, x: Floats) -> Floats:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import mlflow
 import pyarrow.parquet as pq
 import pytest
 
+from features.dental import DENTAL
 from models.card import Card
+from models.constraints import monotone
 from models.need import NeedModel
 from models.segments import read_tables
 from records import store
 from tests.rows import history, patient
 from tests.training.conftest import Trained
-from training import commands, material, registry, tracking
+from training import commands, material, registry, tracking, tune
 from training.__main__ import main
 from training.evaluation import Evaluation
 from training.examples import ExamplesError, last_recorded, read, read_everyone
 from training.recipe import Recipe, RecipeError
 
 Out = pytest.CaptureFixture[str]
+SPACE = ("num_leaves", "learning_rate", "min_child_samples", "feature_fraction", "bagging_fraction", "lambda_l2")
+"""What a search tries."""
 
 
 def champion() -> str | None:
@@ -297,3 +303,46 @@ def test_real_people_have_no_truth(trained: Trained, tmp_path: Path) -> None:
     assert main(["features", "--records", str(tmp_path / "records"), "--out", str(tmp_path / "x.parquet")]) == 0
     assert read(tmp_path / "x.parquet").truth == {}
     assert not material.Material.read(tmp_path / "x.parquet").simulated
+
+
+@pytest.fixture(scope="module")
+def tuned(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """A second run on the same examples, tuned in two trials; version 1 is challenger again after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tune, "Budget", partial(tune.Budget, rounds=40, patience=5, rows=1000))
+        assert trained.run("train", "--tune-trials", "2", "--tune-minutes", "5") == 0
+        yield trained
+    registry.set_alias("challenger", "1")
+
+
+def test_a_search_is_kept_with_the_run_and_what_it_chose_in_the_recipe(tuned: Trained) -> None:
+    run = latest_run("train")
+    recipe = Recipe.from_json(tracking.logged_text(run.info.run_id, "recipe.json"))
+    tried = json.loads(tracking.logged_text(run.info.run_id, "tuning.json"))
+    rows = [dict(zip(tried["columns"], row, strict=True)) for row in tried["data"]]
+    best = min((row for row in rows if row["state"] == "complete"), key=lambda row: row["loss"])
+    assert len(rows) == 2
+    assert recipe.settings["rounds"] == best["rounds"] <= 40
+    chosen = recipe.settings["parameters"]
+    assert {name: chosen[name] for name in SPACE} == pytest.approx(
+        {name: best[name] for name in SPACE}
+    )  # a table rounds
+    assert chosen["monotone_constraints"] == monotone(DENTAL)
+    assert run.data.params["tune trials"] == "2"
+    assert tracking.logged_text(run.info.run_id, "tuning.svg").startswith("<svg")
+    report = tracking.logged_text(run.info.run_id, "report.html")
+    assert "2 trials (" in report
+    assert 'aria-label="Log loss on later rows of 2 trials' in report
+    assert tuned
+
+
+def test_a_tuned_run_is_reproduced_byte_for_byte(tuned: Trained, capsys: Out) -> None:
+    assert main(["reproduce", latest_run("train").info.run_id]) == 0
+    assert "the same predictions, byte for byte" in capsys.readouterr().out
+    assert tuned
+
+
+def test_a_search_without_a_budget_is_refused(trained: Trained, capsys: Out) -> None:
+    assert trained.run("train", "--tune-trials", "-1") == 1
+    assert trained.run("train", "--tune-trials", "3", "--tune-minutes", "0") == 1
+    assert "needs at least 1 trial and some minutes, not 3 and 0" in capsys.readouterr().err

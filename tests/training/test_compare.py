@@ -5,12 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from features.dental import DENTAL
+from models.constraints import monotone
 from models.estimators import Boosted, Estimator, PointsRule
 from models.segments import read_tables
 from training.cohort import DAY
-from training.compare import SplitDefinition, evaluate, fit_all, reached, split, table_text
+from training.compare import SplitDefinition, estimators, evaluate, fit_all, reached, split, table_text
 from training.examples import Examples, ExamplesError
-from training.fit import fit, held_out_margins
+from training.fit import fit, fit_once, held_out_margins
 
 TABLE = read_tables()[-1]
 RNG = np.random.default_rng(2)
@@ -99,3 +101,39 @@ def test_the_table_is_aligned() -> None:
                        ("at least", "model")).splitlines()  # fmt: skip
     assert lines[0].split()[:4] == ["at", "least", "model", "n"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_the_glass_box_stands_beside_the_others_when_asked_and_both_boosted_models_are_bound() -> None:
+    made = {kind: make() for kind, make in estimators(DENTAL.names, glass_box=True).items()}
+    assert list(made) == ["rule", "logistic", "lightgbm", "ebm"]
+    for kind in ("lightgbm", "ebm"):
+        parameters = getattr(made[kind], "parameters")  # noqa: B009 - rules and logistic models have none
+        assert parameters["monotone_constraints"] == monotone(DENTAL)
+    free = estimators(NAMES)["lightgbm"]()
+    assert isinstance(free, Boosted)
+    assert "monotone_constraints" not in free.parameters
+
+
+def test_a_model_fitted_once_is_calibrated_on_groups_that_it_never_saw() -> None:
+    seen: list[np.ndarray] = []
+
+    class Remembering(PointsRule):
+        def fit(self, x: np.ndarray, goal: np.ndarray) -> Remembering:
+            seen.append(x[:, 0])
+            super().fit(x, goal)
+            return self
+
+        def margins(self, x: np.ndarray) -> np.ndarray:
+            seen.append(x[:, 0])
+            return np.repeat(x[:, 1:2], 2, axis=1)
+
+    groups = np.arange(N) // 3
+    x = np.column_stack([groups, NEED]).astype(float)
+    goal = reached(EXAMPLES, TABLE)
+    _, calibrator = fit_once(lambda: Remembering(("group", "need"), {}), x, goal, groups)
+    learnt, held = (set(each) for each in seen)
+    assert not learnt & held
+    assert learnt | held == set(range(N // 3))
+    assert 0.2 < len(held) / (N // 3) < 0.3
+    chance = calibrator.at_least(x[:, 1:2].repeat(2, axis=1))
+    np.testing.assert_allclose(chance.mean(0), goal.mean(0), atol=0.06)

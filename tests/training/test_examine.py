@@ -14,11 +14,12 @@ from tests.training.made import NAMES, POLICY, evaluation, examples
 from training import censoring, validation
 from training.bootstrap import Resamples
 from training.cohort import ABSENT, LEFT, OBSERVED
-from training.compare import SplitDefinition, fit_model, fit_rule, hashed_share, split
+from training.compare import SplitDefinition, fit_model, fit_rule, split
 from training.evaluation import Evaluation, EvaluationError, Rows
 from training.examine import NO_MODEL, RULE, Ground, examine, measure, validated
 from training.gate import judge
 from training.groups import Assessable, Measured, subgroups
+from training.hashing import hashed_share
 from training.labelbias import label_bias
 from training.slices import dimensions
 
@@ -35,7 +36,7 @@ GROUND = Ground.of(PARTS, EVERYONE, TABLE, QUICK)
 def found() -> Evaluation:
     rule = fit_rule(PARTS.learn, TABLE)
     made = examine(MODEL, GROUND, rule, {"another": MODEL})
-    return validated(made, EVERYONE.observed(), GROUND)
+    return validated(made, EVERYONE.observed(), GROUND, lambda: Boosted(NAMES))
 
 
 def test_an_examination_covers_everything(found: Evaluation) -> None:
