@@ -121,6 +121,7 @@ class _Pieces:
         self.batches = rows.to_batches()
         self.rows = rows.num_rows
         self.schema = rows.schema
+        self._dictionaries: dict[str, list[pa.DictionaryArray]] = {}
 
     def filled(self, kind: type[_Kind], values: Callable[[pa.RecordBatch], np.ndarray]) -> NDArray[_Kind]:
         """One array of values of all pieces."""
@@ -136,10 +137,10 @@ class _Pieces:
         self, kind: type[_Kind], column: str, number: Callable[[str], float | None], missing: float
     ) -> NDArray[_Kind]:
         """A number for every event, by its text; each different text is looked up once."""
-        known = cache(number)
+        known, encoded_batches = cache(number), iter(self._encoded(column))
 
-        def values(batch: pa.RecordBatch) -> NDArray[_Kind]:
-            encoded = _encoded(batch.column(column))
+        def values(_: pa.RecordBatch) -> NDArray[_Kind]:
+            encoded = next(encoded_batches)
             texts: list[str] = encoded.dictionary.to_pylist()
             numbers: list[float] = [missing if found is None else found for found in map(known, texts)]
             codes = encoded.indices if not encoded.indices.null_count else pc.fill_null(encoded.indices, len(texts))
@@ -148,6 +149,12 @@ class _Pieces:
 
         return self.filled(kind, values)
 
+    def _encoded(self, column: str) -> list[pa.DictionaryArray]:
+        """A text column of every piece as a dictionary; several numbers may follow from one text."""
+        if column not in self._dictionaries:
+            self._dictionaries[column] = [_encoded(batch.column(column)) for batch in self.batches]
+        return self._dictionaries[column]
+
 
 def _known(piece: pa.RecordBatch) -> Ints:
     return np.maximum(microseconds(piece.column("event_time")), microseconds(piece.column("recorded_at")))
@@ -155,6 +162,8 @@ def _known(piece: pa.RecordBatch) -> Ints:
 
 def _starts(name: str, rows: pa.Table, patient_ids: pa.Array) -> Ints:
     """Where every patient's events start, and where the last patient's end."""
+    if len(patient_ids) == 1 and pc.all(pc.equal(rows["patient_id"], patient_ids[0])).as_py():
+        return np.array([0, rows.num_rows], np.int64)
     owners, many = [patient_ids[:0]], [np.empty(0, np.int64)]
     for piece in rows["patient_id"].chunks:
         encoded = _encoded(piece)
@@ -187,7 +196,9 @@ def _numbers(pieces: _Pieces, column: str) -> Floats:
 
 
 def _floats(column: pa.Array) -> Floats:
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    if column.null_count or not pa.types.is_floating(column.type):
+        column = column.cast(pa.float64(), safe=False)
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def _classes(pieces: _Pieces, column: str, vocabulary: Vocabulary) -> Ints:

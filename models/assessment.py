@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from features.catalogue import Catalogue
 from features.evaluate import Matrix, Moments, evaluate
@@ -16,7 +16,9 @@ from models.differences import Lighter, lighter
 from models.need import ModelError, NeedModel, Predictions
 from models.reasons import Reason, reasons
 from models.segments import FirstAppointment, Segment, SegmentTable
+from records.clock import microseconds
 from records.history import History
+from records.schema import INSTANT
 
 Status = Literal["assessed", "no_history"]
 
@@ -135,18 +137,16 @@ def assess(
 
 def _known(catalogue: Catalogue, history: History, as_of: datetime) -> tuple[int, datetime | None]:
     """How many events that features read the moment sees, and when the latest of them happened."""
-    seen, latest = 0, None
+    moment = microseconds(pa.array([as_of], INSTANT))[0]
+    found = []
     for name in catalogue.sources:
-        if name == "patients" or not history[name].num_rows:
-            continue
-        rows = history[name]
-        known = pc.and_(pc.less(rows["event_time"], as_of), pc.less(rows["recorded_at"], as_of))
-        times = rows["event_time"].filter(known)
-        if len(times):
-            seen += len(times)
-            newest = pc.max(times).as_py()
-            latest = newest if latest is None else max(latest, newest)
-    return seen, latest
+        if name != "patients" and history[name].num_rows:
+            happened, recorded = (microseconds(history[name][column]) for column in ("event_time", "recorded_at"))
+            found.append(happened[(happened < moment) & (recorded < moment)])
+    times = np.concatenate(found) if found else np.empty(0, np.int64)
+    if not len(times):
+        return 0, None
+    return len(times), datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(times.max()))
 
 
 def _expected(model: NeedModel, amounts: np.ndarray) -> Expected:

@@ -69,6 +69,10 @@ def microsecond(moment: datetime) -> int:
 
 def microseconds(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
     """Microseconds since 1970-01-01 UTC of an Arrow array of instants without nulls."""
+    if isinstance(instants, pa.ChunkedArray) and instants.num_chunks == 1:
+        instants = instants.chunk(0)
+    if isinstance(instants, pa.Array):
+        return np.asarray(instants.view(pa.int64()).to_numpy())
     return np.asarray(instants.cast(pa.int64()).to_numpy())
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from features.dental import DENTAL
-from serving.shelf import MODEL_NAME, Shelf
+from serving.shelf import LATEST, MODEL_NAME, Shelf
 
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
@@ -94,18 +94,17 @@ class Release:
         return cls(model, DENTAL, segments, said["name"], said["version"], said["run_id"], interview)
 
 
-def stored(tag: str = f"{MODEL_NAME}:latest") -> Path:
+def stored(tag: str = f"{MODEL_NAME}:{LATEST}") -> Path:
     """The folder of a release in the BentoML model store.
 
     Raises:
         ReleaseError: the store holds no such model.
     """
-    bentoml = _bentoml()
-    try:
-        return Path(bentoml.models.get(tag).path)
-    except bentoml.exceptions.NotFound as error:
-        what = f"the BentoML model store holds no {tag}; fetch one first: python -m serving pull"
-        raise ReleaseError(what) from error
+    shelf, version = Shelf.of_bentoml(), tag.partition(":")[2]
+    folder = shelf.champion() if version == LATEST else shelf.folder / version
+    if folder is None or not folder.is_dir():
+        raise ReleaseError(f"the BentoML model store holds no {tag}; fetch one first: python -m serving pull")
+    return folder
 
 
 def pull(name: str = MODEL_NAME, alias: str = ALIAS) -> str:

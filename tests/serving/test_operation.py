@@ -1,4 +1,4 @@
-"""The running service while its champion changes, its registry is away, its worker is killed, and it is told to stop."""
+"""The running service while its champion changes, its registry is away, its worker is killed, and it is to stop."""
 
 from __future__ import annotations
 
