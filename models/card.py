@@ -212,11 +212,11 @@ class Card:
 
     def label_html(self, language: Language = "en") -> str:
         """The Model Facts label as one self-contained page."""
-        return _render("label.html.j2", **self._label(language))
+        return _render("label.html.j2", **self.facts(language))
 
     def label_markdown(self, language: Language = "en") -> str:
         """The Model Facts label as Markdown."""
-        return _render("label.md.j2", **self._label(language))
+        return _render("label.md.j2", **self.facts(language))
 
     def _page(self) -> dict[str, Any]:
         sections = [
@@ -232,7 +232,8 @@ class Card:
         named = self._one_of(self.words.get(role) or {}) or {}
         return named.get(language) or _HEAD["unnamed"][language]
 
-    def _label(self, language: Language) -> dict[str, Any]:
+    def facts(self, language: Language) -> dict[str, Any]:
+        """What the label says, in parts, for whoever lays it out otherwise."""
         sections = [
             {"heading": each["heading"][language], "text": self._filled(each["text"][language], language)}
             for each in self.words["label"]["sections"]

@@ -6,6 +6,7 @@ python -m serving start --follow 60
 python -m serving ask --patient P000123 --language fi
 python -m serving ask --history question.json --language fi sv en
 python -m serving token --role clinician --patient P000123
+python -m serving users
 python -m serving audit verify
 python -m serving audit reproduce 3f2b8c1e-6d1f-4a57-9a53-0d9f3f6c1b2a
 """
@@ -25,10 +26,10 @@ from typing import Any
 
 from records.database import DatabaseError
 from serving import client, reviews
-from serving.access import ROLES
+from serving.access import DEMO_ROLES, ROLES
 from serving.following import Follower, follow, while_child_of
 from serving.house import House
-from serving.keys import KeyFolderError, demo_key
+from serving.keys import KeyFolderError, demo_key, demo_passwords
 from serving.release import ALIAS, RegistryError, Release, ReleaseError, pull, stored
 from serving.settings import Settings
 from serving.shelf import MODEL_NAME, Shelf
@@ -109,6 +110,12 @@ def _token(role: str, url: str, seconds: int = 3_600, patient: str | None = None
     return demo_token(key, role, url.rstrip("/"), datetime.now(UTC), seconds=seconds, patient=patient)
 
 
+def _users(_: argparse.Namespace) -> int:
+    passwords = demo_passwords(Settings.read().keys, DEMO_ROLES)
+    sys.stdout.write("".join(f"{name:16}{password}\n" for name, password in passwords.items()))
+    return 0
+
+
 def _verify(_: argparse.Namespace) -> int:
     found = reviews.verify(Settings.read())
     sys.stdout.write("\n".join(found.sentences) + "\n")
@@ -170,6 +177,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--token", help="bearer token (TARVE_TOKEN, else one of the demo's issuer)")
     ask.set_defaults(run=_ask)
     _add_token(commands)
+    users = commands.add_parser("users", help="show the demo's users of the pages with their passwords")
+    users.set_defaults(run=_users)
     _add_audit(commands)
     return parser
 

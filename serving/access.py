@@ -18,6 +18,7 @@ SCOPES: Mapping[str, str] = {
     "assessments.launched": "read the assessments of the patient whom the token names",
     "interview": "tell what patients answered, on assessments that may be read",
     "decide": "decide on assessments that may be read",
+    "record": "see the history that an assessment was made from, and what made it so",
     "model.read": "read what runs here",
     "metrics.read": "read the numbers for the operator",
 }
@@ -25,15 +26,20 @@ SCOPES: Mapping[str, str] = {
 
 ROLES: Mapping[str, frozenset[str]] = {
     "booking-system": frozenset({"cds", "assess", "batch", "assessments.read", "interview", "decide", "model.read"}),
-    "clinician": frozenset({"assessments.launched", "interview", "decide", "model.read"}),
+    "agent": frozenset({"assess", "assessments.read", "interview", "decide", "model.read"}),
+    "clinician": frozenset({"assessments.launched", "interview", "decide", "model.read", "record"}),
     "data-scientist": frozenset({"batch", "metrics.read", "model.read"}),
     "operator": frozenset({"metrics.read", "model.read"}),
     "officer": frozenset({"model.read"}),
     "provider": frozenset(),
 }
-"""Role -> its scopes. A data scientist asks for assessments but reads nobody's; an operator sees no patient at all."""
+"""Role -> its scopes. An agent books and is told what to book; a clinician also sees the history behind it. A data
+scientist asks for assessments but reads nobody's; an operator sees no patient at all."""
 
-Credential = Literal["none", "bearer", "cds"]
+DEMO_ROLES = tuple(sorted(ROLES.keys() - {"booking-system", "provider"}))
+"""Roles of people who have something to do at the pages; each is the name of a user of the demo."""
+
+Credential = Literal["none", "bearer", "cds", "session"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,9 @@ class Rule:
     """What a route asks of its caller.
 
     Attributes:
-        credential: nothing, an OAuth bearer token, or a CDS Hooks token made out to the very route.
-        scopes: any one of these is enough.
+        credential: nothing, an OAuth bearer token, a CDS Hooks token made out to the very route, or the session of a
+            person who has signed in at the pages.
+        scopes: any one of these is enough; none asks for no more than the credential.
         purpose: why it is asked, as a code of v3-ActReason, for the audit.
     """
 
@@ -63,6 +70,10 @@ def _cds(purpose: str = "TREAT") -> Rule:
     return Rule("cds", frozenset({"cds"}), purpose)
 
 
+def _person(*scopes: str) -> Rule:
+    return Rule("session", frozenset(scopes), "TREAT")
+
+
 READING = ("assessments.read", "assessments.launched")
 
 ROUTES: Mapping[tuple[str, str], Rule] = {
@@ -79,5 +90,17 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/cds-services"): _open(),
     ("POST", "/cds-services/{service_id}"): _cds(),
     ("POST", "/cds-services/{service_id}/feedback"): _cds(),
+    ("GET", "/pages/style.css"): _open(),
+    ("GET", "/pages/sign-in"): _open(),
+    ("POST", "/pages/sign-in"): _open(),
+    ("GET", "/pages/launch"): _open(),
+    ("GET", "/pages/callback"): _open(),
+    ("GET", "/pages"): _person(),
+    ("POST", "/pages/sign-out"): _person(),
+    ("POST", "/pages/find"): _person("assess", "assessments.launched"),
+    ("GET", "/pages/assessments/{assessment_id}"): _person(*READING),
+    ("GET", "/pages/assessments/{assessment_id}/reasons"): _person("record"),
+    ("POST", "/pages/assessments/{assessment_id}/decision"): _person("decide"),
+    ("GET", "/pages/model"): _person("model.read"),
 }
 """(method, path) -> what it asks of its caller. HEAD is as GET."""

@@ -29,6 +29,8 @@ from serving.faults import named, refusals
 from serving.guard import Refused, SizeLimit, Watch, refusal
 from serving.house import House
 from serving.metrics import MEDIA_TYPE, Metrics
+from serving.pages.gate import page_gate
+from serving.pages.routes import Pages
 from serving.release import Release
 from serving.tokens import Tokens
 from serving.wire import MOST_BYTES, MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError
@@ -78,11 +80,14 @@ def create_app(
     _handlers(app)
     assessments.add_routes(app, desk, house.settings.public_url, metrics)
     cds.add_routes(app, desk, house.settings.public_url, metrics, connect)
+    gate = page_gate(house, now)
+    Pages(desk, house, metrics, gate).add_to(app, connect)
     _other_routes(app, release, metrics, now)
     _pages(app, _document(app, release))
     _require_rules(app)
     app.add_middleware(SizeLimit, most_bytes=MOST_BYTES)
-    app.add_middleware(Door, tokens=Tokens(house.directory, house.settings.public_url, now, house.ledger.spend))
+    tokens = Tokens(house.directory, house.settings.public_url, now, house.ledger.spend)
+    app.add_middleware(Door, tokens=tokens, gate=gate)
     app.add_middleware(Watch, metrics=metrics)
     if house.directory.origins:
         # Outermost: a browser asks beforehand without a token, and must be answered.

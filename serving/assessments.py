@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -137,11 +136,11 @@ def _read_route(app: FastAPI, desk: Desk, public_url: str) -> None:
     def read_assessment(assessment_id: str, request: Request) -> Response:
         """As JSON; or as FHIR R4 RiskAssessment for `Accept: application/fhir+json`."""
         caller = caller_of(request)
-        kept = _kept(desk, assessment_id, caller, purpose)
+        kept = opened(desk, assessment_id, caller, purpose)
         said = Answer.model_validate_json(kept.answer)
         headers = NO_STORE | {"Vary": "Accept, Accept-Language"}
         if not _wants_fhir(request.headers.get("accept", "")):
-            body = orjson.loads(kept.answer) | {"made_at": kept.made_at, "decisions": _decisions(desk, kept)}
+            body = orjson.loads(kept.answer) | {"made_at": kept.made_at, "decisions": decisions_on(desk, kept)}
             return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), media_type="application/json", headers=headers)
         language = language_of(request.headers.get("accept-language", ""), caller.tenant.language)
         resource = risk_assessment(kept, said, public_url, desk.release.segments.horizon_days, language)
@@ -191,18 +190,24 @@ def _decision_route(app: FastAPI, desk: Desk) -> None:
     ) -> Response:
         """Accepted or overridden, once. Another decision must name the one that it supersedes; both are kept."""
         caller = caller_of(request)
-        kept = _visible(desk, assessment_id, caller)
-        choice = _choice(desk, kept, chosen, idempotency_key)
-        at = desk.now()
-        details = {"decision": choice.id, "outcome": choice.outcome, "segment": choice.decided}
-        thing = Object(desk.whom(kept.patient_id, kept.tenant), kept.id, details)
-        line = audit.line("decide", actor(caller, purpose), thing, at, desk.secrets)
-        made, is_new = _decided(desk, kept, choice, at, line)
+        kept = visible(desk, assessment_id, caller)
+        made, is_new = decided(desk, kept, chosen, caller, purpose=purpose, key=idempotency_key)
         body = DecisionOut(**_shown(made), holds=_holds(desk, kept, made)).model_dump_json()
         return Response(body, 201 if is_new else 200, NO_STORE, "application/json")
 
 
-def _decided(desk: Desk, kept: Kept, choice: Choice, at: datetime, line: str) -> tuple[dict[str, Any], bool]:
+def decided(
+    desk: Desk, kept: Kept, chosen: ChoiceIn, caller: Caller, *, purpose: str, key: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Make a decision: as a record event, and whether it is new.
+
+    Raises:
+        Refused: it contradicts itself, the assessment or another decision, or cannot be kept.
+    """
+    choice, at = _choice(desk, kept, chosen, key), desk.now()
+    details = {"decision": choice.id, "outcome": choice.outcome, "segment": choice.decided}
+    thing = Object(desk.whom(kept.patient_id, kept.tenant), kept.id, details)
+    line = audit.line("decide", actor(caller, purpose), thing, at, desk.secrets)
     try:
         return desk.ledger.decide(kept, choice, at, f"tarve/{kept.tenant}", line)
     except ContradictionError as error:
@@ -239,20 +244,25 @@ def _choice(desk: Desk, kept: Kept, chosen: ChoiceIn, key: str | None) -> Choice
     return Choice(str(uuid4()), chosen.outcome, decided, reason, chosen.comment, chosen.supersedes, key)
 
 
-def _kept(desk: Desk, assessment_id: str, caller: Caller, purpose: str) -> Kept:
+def opened(desk: Desk, assessment_id: str, caller: Caller, purpose: str) -> Kept:
     """An assessment that the caller may see; that it is seen is audited first.
 
     Raises:
         Refused: there is none for this caller, or the databases are away.
     """
-    kept = _visible(desk, assessment_id, caller)
+    kept = visible(desk, assessment_id, caller)
     thing = Object(desk.whom(kept.patient_id, kept.tenant), kept.id)
     line = audit.line("read", actor(caller, purpose), thing, desk.now(), desk.secrets)
     _reached(lambda: desk.ledger.writer.put(Write(lines=[line])).result())
     return kept
 
 
-def _visible(desk: Desk, assessment_id: str, caller: Caller) -> Kept:
+def visible(desk: Desk, assessment_id: str, caller: Caller) -> Kept:
+    """An assessment that the caller may see, without a word to the audit.
+
+    Raises:
+        Refused: there is none for this caller, or the databases are away.
+    """
     kept = _reached(lambda: desk.ledger.read(assessment_id, caller.tenant.name)) if _is_id(assessment_id) else None
     if kept is None or not desk.may_see(caller, kept):
         raise Refused(404, "assessment_id", "there is no such assessment")
@@ -273,7 +283,12 @@ def _reached(what: Callable[[], T]) -> T:
         raise Refused(503, "", "the database cannot be reached now; try again") from error
 
 
-def _decisions(desk: Desk, kept: Kept) -> list[dict[str, Any]]:
+def decisions_on(desk: Desk, kept: Kept) -> list[dict[str, Any]]:
+    """The decisions on an assessment, oldest first; the last one holds.
+
+    Raises:
+        Refused: the database is away.
+    """
     made = _reached(lambda: desk.ledger.decisions(kept))
     return [_shown(one) | {"holds": one is made[-1]} for one in made]
 

@@ -16,7 +16,7 @@ import orjson
 from records.identity import looks_like_identity_code
 from serving.keys import Secrets
 
-Deed = Literal["assess", "answer", "read", "decide", "hook", "feedback", "reproduce"]
+Deed = Literal["assess", "answer", "read", "decide", "hook", "feedback", "reproduce", "sign-in", "sign-out"]
 ACTIONS: Mapping[Deed, str] = {
     "assess": "E",
     "answer": "E",
@@ -25,6 +25,8 @@ ACTIONS: Mapping[Deed, str] = {
     "hook": "E",
     "feedback": "C",
     "reproduce": "R",
+    "sign-in": "E",
+    "sign-out": "E",
 }
 """What each deed is to FHIR: execute, read, create."""
 

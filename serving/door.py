@@ -12,6 +12,7 @@ from starlette.routing import compile_path
 from records.database import DatabaseError
 from serving.access import ROUTES, Rule
 from serving.guard import LOG, refusal
+from serving.pages.gate import Gate
 from serving.tokens import Caller, Tokens, UnknownCallerError
 
 if TYPE_CHECKING:
@@ -35,10 +36,13 @@ def rule_of(method: str, path: str) -> tuple[str, Rule] | None:
 
 
 class Door:
-    """Let in who may; everybody else gets a bare 401 or 403. The caller is in the request's state as `caller`."""
+    """Let in who may; everybody else gets a bare 401 or 403, and at the pages a page.
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
-        self.app, self._tokens = app, tokens
+    The caller is in the request's state as `caller`.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: Tokens, gate: Gate) -> None:
+        self.app, self._tokens, self._gate = app, tokens, gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on who may come in."""
@@ -47,6 +51,10 @@ class Door:
             await self.app(scope, receive, send)
             return
         scope["tarve.route"], rule = found
+        if rule.credential == "session":
+            refused = await self._gate.admit(scope, rule)
+            await (refused or self.app)(scope, receive, send)
+            return
         status = await self._admit(scope, rule)
         if status == 503:
             await refusal(503, ("", "it cannot be told now who calls; try again"))(scope, receive, send)

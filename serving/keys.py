@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -23,6 +24,9 @@ from joserfc.jwk import ECKey
 BYTES = 32
 NAMES = ("patients", "audit", "vault")
 DEMO = "demo-issuer.json"
+DEMO_USERS = "demo-users.json"
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Of a password that people type: none that looks like another."""
 
 
 class KeyFolderError(ValueError):
@@ -74,6 +78,11 @@ class Secrets:
         return hmac.new(self.patients, said, hashlib.sha256).hexdigest()[:32]
 
 
+def derived(key: bytes, what: str) -> bytes:
+    """A key of its own for another use, from which the first cannot be told."""
+    return hmac.new(key, f"tarve/{what}".encode(), hashlib.sha256).digest()
+
+
 def demo_key(folder: Path) -> ECKey:
     """The key that signs the demo's tokens (P-384); made when it is asked for first.
 
@@ -91,6 +100,30 @@ def demo_key(folder: Path) -> ECKey:
         raise KeyFolderError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise KeyFolderError(f"{file} holds no key of an issuer") from error
+
+
+def demo_passwords(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Passwords of the demo's users; made when they are asked for first, at random (79 bits), and never shipped.
+
+    Raises:
+        KeyFolderError: the file cannot be read or made, or lacks one of the names.
+    """
+    Secrets.open(folder)
+    file = folder / DEMO_USERS
+    try:
+        if not file.exists():
+            _write_once(file, json.dumps({name: _password() for name in names}).encode())
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return {name: str(said[name]) for name in names}
+    except OSError as error:
+        raise KeyFolderError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise KeyFolderError(f"{file} lacks passwords of the demo's users; remove it and they are made anew") from error
+
+
+def _password() -> str:
+    """Four groups of four letters."""
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
 
 
 def _make(folder: Path) -> None:

@@ -19,6 +19,7 @@ from serving.shelf import LATEST, MODEL_NAME, Shelf
 
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
+    from models.card import Card
     from models.need import NeedModel
     from models.segments import SegmentTable
     from serving.questions import Interviewer
@@ -49,6 +50,7 @@ class Release:
         version: its version in the registry.
         run_id: the training run it came from.
         interview: what to ask about a patient; None when the model brings no plan of an interview.
+        card: the model card that was saved with the model; None when there is none.
     """
 
     model: NeedModel
@@ -58,6 +60,7 @@ class Release:
     version: str
     run_id: str
     interview: Interviewer | None = None
+    card: Card | None = None
 
     @property
     def tag(self) -> str:
@@ -91,7 +94,7 @@ class Release:
             interview = Interviewer.read(folder, model, segments)
         except InterviewError as error:
             raise ReleaseError(str(error)) from error
-        return cls(model, DENTAL, segments, said["name"], said["version"], said["run_id"], interview)
+        return cls(model, DENTAL, segments, said["name"], said["version"], said["run_id"], interview, _card(folder))
 
 
 def stored(tag: str = f"{MODEL_NAME}:{LATEST}") -> Path:
@@ -144,6 +147,15 @@ def _release_file(path: Path) -> dict[str, str]:
         return {key: str(said[key]) for key in ("name", "version", "run_id")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReleaseError(f"{path} does not name the model, its version and its run") from error
+
+
+def _card(folder: Path) -> Card | None:
+    from models.card import FILE, Card, CardError  # noqa: PLC0415 - only the worker reads a release
+
+    try:
+        return Card.load(folder) if (folder / FILE).exists() else None
+    except CardError as error:
+        raise ReleaseError(str(error)) from error
 
 
 def _segments(valid_from: str) -> SegmentTable:

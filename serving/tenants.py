@@ -8,6 +8,13 @@ The operator's access file (`TARVE_ACCESS`, TOML) lists them; a token of anybody
     records = true                                       # may ask about the patients of the record store
     fhir_servers = ["https://fhir.example.fi/r4"]        # may be asked for what a call lacks
     origins = ["https://booking.example.fi"]             # pages that may call from a browser
+    frames = ["https://ehr.example.fi"]                  # pages that may show ours in a frame of theirs
+
+    [[tenant.smart]]                                     # who may launch our pages (SMART App Launch)
+    fhir_server = "https://fhir.example.fi/r4"           # one of those above
+    client_id = "tarve"
+    client_secret = "smart-secret.txt"                   # a file beside this one; left out by a public client
+    role = "clinician"                                   # or agent
 
     [[tenant.issuer]]
     issuer = "https://booking.example.fi"
@@ -33,7 +40,7 @@ import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from serving.access import SCOPES
+from serving.access import ROLES, SCOPES
 from serving.words import LANGUAGES, Language
 
 DEMO_ISSUER = "urn:tarve:demo"
@@ -58,6 +65,23 @@ class Keys(Protocol):
 
 
 @dataclass(frozen=True)
+class SmartClient:
+    """What we are to a record system that launches our pages.
+
+    Attributes:
+        fhir_server: base URL of its FHIR server, without a slash at the end; the `iss` of its launches.
+        client_id: our name there.
+        role: what those may who come from there.
+        secret: our secret there; None for a public client.
+    """
+
+    fhir_server: str
+    client_id: str
+    role: str = "clinician"
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Tenant:
     """An organisation whose patients, assessments and cards nobody else sees.
 
@@ -68,6 +92,8 @@ class Tenant:
         fhir_servers: base URLs of FHIR servers that may be asked for what a call lacks.
         origins: origins of pages that may call from a browser.
         smart_launch: URL of the clinician's page, which cards link to; None for no link.
+        frames: origins of pages that may show ours in a frame of theirs.
+        smart: record systems that may launch our pages.
     """
 
     name: str
@@ -76,6 +102,8 @@ class Tenant:
     fhir_servers: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     smart_launch: str | None = None
+    frames: tuple[str, ...] = ()
+    smart: tuple[SmartClient, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +168,24 @@ class Directory:
         """Origins of pages of all tenants."""
         return sorted({origin for tenant in self.tenants.values() for origin in tenant.origins})
 
+    @property
+    def frames(self) -> list[str]:
+        """Origins of pages of all tenants that may show ours in a frame."""
+        return sorted({origin for tenant in self.tenants.values() for origin in tenant.frames})
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the demo's issuer is known, and with it the demo's users."""
+        return DEMO_ISSUER in self.issuers
+
+    def launching(self, fhir_server: str) -> tuple[Tenant, SmartClient] | None:
+        """Whose record system launches from a FHIR server, and what we are to it; None when nobody listed it."""
+        for tenant in self.tenants.values():
+            for client in tenant.smart:
+                if client.fhir_server == fhir_server:
+                    return tenant, client
+        return None
+
 
 def demo_directory(key: ECKey, **more: Any) -> Directory:
     """The directory of the demo: one tenant, one issuer who may grant everything."""
@@ -190,21 +236,24 @@ def fetch_json(url: str) -> Any:
 def _directory(entries: list[Any], folder: Path, fetch: Callable[[str], Any]) -> Directory:
     tenants: dict[str, Tenant] = {}
     issuers: dict[str, Issuer] = {}
+    launching: dict[str, SmartClient] = {}
     for entry in entries:
-        tenant = _tenant(entry)
+        tenant = _tenant(entry, folder)
         _once(tenants, tenant.name, tenant)
+        for client in tenant.smart:
+            _once(launching, client.fhir_server, client)
         for said in entry.get("issuer", ()):
             issuer = Issuer(said["issuer"], tenant, _scopes(said), _keys(said, folder, fetch))
             _once(issuers, issuer.name, issuer)
     return Directory(tenants, issuers)
 
 
-def _tenant(entry: Any) -> Tenant:
+def _tenant(entry: Any, folder: Path) -> Tenant:
     if entry.get("language", "fi") not in LANGUAGES:
         raise ValueError(f"tenant {entry['name']}: language is one of {', '.join(LANGUAGES)}")
-    urls = [*entry.get("fhir_servers", ()), *filter(None, [entry.get("smart_launch")])]
+    urls = [*entry.get("fhir_servers", ()), *entry.get("frames", ()), *filter(None, [entry.get("smart_launch")])]
     for url in urls:
-        _require_safe(url)
+        require_safe(url)
     return Tenant(
         name=entry["name"],
         language=entry.get("language", "fi"),
@@ -212,7 +261,27 @@ def _tenant(entry: Any) -> Tenant:
         fhir_servers=tuple(url.rstrip("/") for url in entry.get("fhir_servers", ())),
         origins=tuple(entry.get("origins", ())),
         smart_launch=entry.get("smart_launch"),
+        frames=tuple(entry.get("frames", ())),
+        smart=tuple(_smart(one, entry, folder) for one in entry.get("smart", ())),
     )
+
+
+def _smart(said: Any, entry: Any, folder: Path) -> SmartClient:
+    server, role = said["fhir_server"].rstrip("/"), said.get("role", "clinician")
+    if server not in {url.rstrip("/") for url in entry.get("fhir_servers", ())}:
+        raise ValueError(f"tenant {entry['name']}: {server} launches, but is none of fhir_servers")
+    if role not in ROLES:
+        raise ValueError(f"tenant {entry['name']}: there is no role {role}")
+    return SmartClient(server, said["client_id"], role, _secret(said, folder))
+
+
+def _secret(said: Any, folder: Path) -> str | None:
+    if "client_secret" not in said:
+        return None
+    try:
+        return Path(folder, said["client_secret"]).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{said['client_secret']} cannot be read: {error.strerror}") from error
 
 
 def _scopes(said: Any) -> frozenset[str]:
@@ -226,7 +295,7 @@ def _keys(said: Any, folder: Path, fetch: Callable[[str], Any]) -> Keys:
     if ("keys" in said) == ("keys_url" in said):
         raise ValueError(f"issuer {said['issuer']}: give either keys or keys_url")
     if "keys_url" in said:
-        _require_safe(said["keys_url"])
+        require_safe(said["keys_url"])
         return FetchedKeys(said["keys_url"], fetch)
     try:
         return FixedKeys(KeySet.import_key_set(json.loads((folder / said["keys"]).read_text(encoding="utf-8"))))
@@ -234,8 +303,12 @@ def _keys(said: Any, folder: Path, fetch: Callable[[str], Any]) -> Keys:
         raise ValueError(f"issuer {said['issuer']}: {said['keys']} holds no set of keys") from error
 
 
-def _require_safe(url: str) -> None:
-    """Refuse a URL over which others could listen."""
+def require_safe(url: str) -> None:
+    """Refuse a URL over which others could listen.
+
+    Raises:
+        ValueError: it is one.
+    """
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
         raise ValueError(f"{url} must be https (http is for this machine alone)")

@@ -84,6 +84,9 @@ TABLES: Mapping[str, Mapping[Language, str]] = {
     "procedures": {"fi": "toimenpiteet", "sv": "åtgärder", "en": "procedures"},
     "diagnoses": {"fi": "diagnoosit", "sv": "diagnoser", "en": "diagnoses"},
     "findings": {"fi": "löydökset", "sv": "fynd", "en": "findings"},
+    "appointments": {"fi": "ajanvaraukset", "sv": "tidsbokningar", "en": "appointments"},
+    "answers": {"fi": "haastattelun vastaukset", "sv": "intervjusvar", "en": "interview answers"},
+    "vouchers": {"fi": "palvelusetelit", "sv": "servicesedlar", "en": "vouchers"},
     "history": {"fi": "historia", "sv": "historik", "en": "history"},
 }
 _SAID: Mapping[str, Mapping[Language, str]] = {

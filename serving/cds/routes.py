@@ -15,12 +15,12 @@ from serving import audit
 from serving.access import ROUTES
 from serving.answers import Given, answer
 from serving.audit import Actor, Object
+from serving.cds.asked import asked
 from serving.cds.call import Call, read_call
 from serving.cds.cards import Desktop, cards, issued
 from serving.cds.discovery import HOOKS, VIEW, services
 from serving.cds.feedback import Feedback, read_feedback
 from serving.cds.fetch import FhirServer
-from serving.cds.history import helsinki_day, patient_rows
 from serving.cds.prefetch import Connect, Gathered, gather
 from serving.desk import Asked, Desk
 from serving.guard import Refused
@@ -81,25 +81,17 @@ class _Front:
     async def _cards(
         self, call: Call, gathered: Gathered, caller: Caller, service_id: str, desktop: Desktop
     ) -> list[dict[str, Any]]:
-        asked, given = await asyncio.to_thread(self._answered, call, gathered, caller)
+        question, given = await asyncio.to_thread(self._answered, call, gathered, caller)
         found = cards(given.answer, call, desktop)
         kept = issued(found, given.answer, service_id, caller.tenant.name, self._desk.now())
-        await self._desk.keep(asked, given, self._actor(caller, call), caller.tenant.name, kept)
+        await self._desk.keep(question, given, self._actor(caller, call), caller.tenant.name, kept)
         said = given.answer
         self._metrics.assessment(said.status, said.segment.name if said.segment else None)
         return found
 
     def _answered(self, call: Call, gathered: Gathered, caller: Caller) -> tuple[Asked, Given]:
-        asked = self._asked(call, gathered, caller)
-        return asked, answer(self._desk.release, asked.rows, asked.as_of, str(uuid4()), asked.notices)
-
-    def _asked(self, call: Call, gathered: Gathered, caller: Caller) -> Asked:
-        now = self._desk.now()
-        found = patient_rows(gathered.resources, call.patient_id, gathered.missing, helsinki_day(now))
-        whom = self._desk.secrets.patient(caller.tenant.name, call.patient_id)
-        is_known = caller.tenant.records and self._desk.known.holds(call.patient_id)
-        name = call.patient_id if is_known else whom
-        return Asked(found.rows, now, name, whom, notices=found.notices)
+        question = asked(self._desk, gathered, call.patient_id, caller.tenant)
+        return question, answer(self._desk.release, question.rows, question.as_of, str(uuid4()), question.notices)
 
     def _actor(self, caller: Caller, call: Call) -> Actor:
         """Who calls and who sits there; a patient only by a keyed hash."""

@@ -95,6 +95,16 @@ HEAD = Table(
 )
 """The one row says which line is the last; whoever adds lines holds it."""
 
+SESSIONS = Table(
+    "kept_sessions",
+    KEPT,
+    Column("name", TEXT, primary_key=True),  # hashed: whoever reads the table cannot take a session over
+    Column("sealed", LargeBinary, nullable=False),
+    Column("until", Instant(), nullable=False),
+    Index(None, "until"),
+)
+"""One row is one person at the pages, or one launch on its way, until a moment."""
+
 VAULT = Table(
     "vault",
     SEALED,

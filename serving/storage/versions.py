@@ -113,6 +113,11 @@ def _keep(op: Operations) -> None:
     _only_added(op, "audit_lines", "kept_feedback")
 
 
+def _keep_sessions(op: Operations) -> None:
+    op.create_table("kept_sessions", _key("name"), _needed("sealed", sa.LargeBinary()), _needed("until", INSTANT))
+    op.create_index("ix_kept_sessions_until", "kept_sessions", ["until"])
+
+
 def _keep_cards(op: Operations) -> None:
     op.create_table(
         "kept_cards",
@@ -167,5 +172,5 @@ def _seal(op: Operations) -> None:
     op.create_table("vault", _key("name"), _needed("sealed", sa.LargeBinary()), _needed("kept_at", INSTANT))
 
 
-KEPT_STEPS = Steps("kept_version", (_keep,))
+KEPT_STEPS = Steps("kept_version", (_keep, _keep_sessions))
 VAULT_STEPS = Steps("vault_version", (_seal,))

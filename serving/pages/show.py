@@ -1,0 +1,157 @@
+"""What the pages of one assessment are rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from features.families import Label
+from serving.advice import OverrideReason, override_reasons
+from serving.desk import Desk
+from serving.pages.words import LANES, RECORDS, ago, listed
+from serving.storage.ledger import Kept
+from serving.wire import Answer, Appointment
+from serving.words import SEGMENTS, TABLES, Language, word
+
+OLD_DAYS = 365
+"""A latest event as old as this is worth a question to the patient; a convention of the page."""
+BAR = 100.0
+"""The width of a whole bar, in units of its drawing."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One segment of an answer: its probability, the length of its bar, and what would be booked."""
+
+    name: str
+    probability: float
+    bar: float
+    is_suggested: bool
+
+
+@dataclass(frozen=True)
+class Option:
+    """A segment that a person may decide on instead, with the first appointment that follows."""
+
+    name: str
+    minutes: int
+    profession: str
+    label: Label
+
+
+@dataclass(frozen=True)
+class Made:
+    """A decision on the assessment."""
+
+    id: str
+    at: datetime
+    outcome: str
+    decided: str
+    reason: Label | None
+    first: Option | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One assessment as the pages show it, in one language.
+
+    Attributes:
+        kept: the assessment.
+        answer: what it answered.
+        decisions: made on it, oldest first; the last one holds.
+        options: all segments of the table that holds, in rising order.
+        language: of the page.
+        suggest_above: the probability from which the suggested segment is suggested; None without one.
+    """
+
+    kept: Kept
+    answer: Answer
+    decisions: Sequence[Made]
+    options: Mapping[str, Option]
+    language: Language
+    suggest_above: float | None
+
+    @classmethod
+    def of(cls, desk: Desk, kept: Kept, decisions: Sequence[Mapping[str, Any]], language: Language) -> Shown:
+        """Read an assessment and its decisions."""
+        answer = Answer.model_validate_json(kept.answer)
+        segments = desk.release.segments.segments
+        options = {
+            one.name: Option(one.name, one.first.minutes, one.first.profession, one.first.label) for one in segments
+        }
+        suggest = next((one.suggest_above for one in segments if one.name == kept.suggested), None)
+        made = [_made(one, options) for one in decisions]
+        return cls(kept, answer, made, options, language, suggest)
+
+    @property
+    def holding(self) -> Made | None:
+        """The decision that holds."""
+        return self.decisions[-1] if self.decisions else None
+
+    @property
+    def shares(self) -> list[Share]:
+        """The probabilities, in rising order of need."""
+        found = self.answer.probabilities or {}
+        return [Share(name, value, round(BAR * value, 2), name == self.kept.suggested) for name, value in found.items()]
+
+    @property
+    def is_cautious(self) -> bool:
+        """Whether another segment than the suggested one is the most probable."""
+        found = self.answer.probabilities or {}
+        return self.kept.suggested != max(found, key=lambda name: found[name], default=self.kept.suggested)
+
+    @property
+    def possible(self) -> str | None:
+        """The segments that cannot be ruled out, as a sentence lists them; None when only the suggested one is left."""
+        members = self.answer.prediction_set or []
+        return (
+            listed([word(SEGMENTS, name, self.language) for name in members], self.language)
+            if len(members) > 1
+            else None
+        )
+
+    @property
+    def old(self) -> str | None:
+        """How old the history is, when that is worth a question."""
+        days = self.answer.history.age_days
+        return ago(days, self.language) if days is not None and days >= OLD_DAYS else None
+
+    @property
+    def first(self) -> Appointment:
+        """The first appointment to book."""
+        return self.answer.first_appointment
+
+    @property
+    def others(self) -> list[Option]:
+        """What may be decided instead of the suggestion."""
+        return [option for name, option in self.options.items() if name != self.kept.suggested]
+
+    @property
+    def reasons(self) -> list[OverrideReason]:
+        """Why one may decide otherwise; that there was no suggestion only where there was none, and then first."""
+        known = list(override_reasons().values())
+        if self.kept.suggested is None:
+            return sorted(known, key=lambda one: one.code != "no-suggestion")
+        return [one for one in known if one.code != "no-suggestion"]
+
+    def source(self, table: str) -> str:
+        """The name of a table or of a part of a record system."""
+        return word({**TABLES, **RECORDS}, table, self.language)
+
+    def lane(self, name: str) -> str:
+        """The name of a lane of the timeline."""
+        return LANES[name][self.language]
+
+
+def _made(one: Mapping[str, Any], options: Mapping[str, Option]) -> Made:
+    reason = override_reasons().get(one["reason_code"] or "")
+    return Made(
+        one["event_id"],
+        one["event_time"],
+        one["outcome"],
+        one["decided"],
+        None if reason is None else reason.label,
+        options.get(one["decided"]),
+    )
