@@ -100,6 +100,7 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/pages/find"): _person("assess", "assessments.launched"),
     ("GET", "/pages/assessments/{assessment_id}"): _person(*READING),
     ("GET", "/pages/assessments/{assessment_id}/reasons"): _person("record"),
+    ("POST", "/pages/assessments/{assessment_id}/answers"): _person("interview"),
     ("POST", "/pages/assessments/{assessment_id}/decision"): _person("decide"),
     ("GET", "/pages/model"): _person("model.read"),
 }

@@ -161,7 +161,7 @@ def _answers_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
     async def answers(assessment_id: str, given: AnswersIn, request: Request) -> Response:
         """The same record as of the same moment, with these answers and all before them; every assessment is kept."""
         caller = caller_of(request)
-        kept = await asyncio.to_thread(_visible, desk, assessment_id, caller)
+        kept = await asyncio.to_thread(visible, desk, assessment_id, caller)
         found, body = await desk.hear(kept, given, caller, purpose)
         metrics.assessment(found.status, found.segment.name if found.segment else None)
         return Response(body, media_type="application/json", headers=NO_STORE)

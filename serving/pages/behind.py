@@ -14,6 +14,7 @@ from serving import snapshots
 from serving.desk import Desk
 from serving.guard import LOG
 from serving.pages.timeline import Timeline, timeline
+from serving.questions import with_answers
 from serving.storage.ledger import Kept, snapshot_name
 from serving.wire import Answer
 
@@ -28,7 +29,7 @@ class Behind:
         desk: where it was made.
         kept: the assessment.
         answer: what it answered.
-        history: as of the moment; None when the snapshot is gone.
+        history: as of the moment, with the answers of the interview; None when the snapshot is gone.
     """
 
     desk: Desk
@@ -47,7 +48,8 @@ class Behind:
         history = None
         if content is not None:
             snapshot = snapshots.unpack(content)
-            history = check_rows(snapshot.rows, snapshot.as_of).history
+            rows = with_answers(snapshot.rows, snapshot.told, snapshot.as_of)
+            history = check_rows(rows, snapshot.as_of).history
         return cls(desk, kept, Answer.model_validate_json(kept.answer), history)
 
     @property

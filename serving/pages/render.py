@@ -179,6 +179,7 @@ def _environment() -> Environment:
         "said": said,
         "own": getattr,
         "number": _number,
+        "plain": lambda value, _: f"{value:g}",
         "text": lambda name, language: TEXTS[name][language],
         "profession": partial(_word, PROFESSIONS),
         "segment": partial(_word, SEGMENTS),

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from records.database import DatabaseError
 from serving import audit
 from serving.access import DEMO_ROLES, ROLES, ROUTES
-from serving.answers import SAYS, card
+from serving.answers import card
 from serving.assessments import decided, decisions_on, opened, visible
 from serving.audit import Actor, Object
 from serving.cds.prefetch import Connect
@@ -38,10 +38,12 @@ from serving.storage.ledger import Kept
 from serving.storage.writer import Write
 from serving.tenants import DEMO_ISSUER, DEMO_TENANT
 from serving.tokens import Caller
-from serving.wire import MOST_COMMENT, MOST_REFERENCE, ChoiceIn, Question
+from serving.wire import MOST_COMMENT, MOST_REFERENCE, AnswersIn, ChoiceIn, Question
 
 MOST_FIELDS = 20
 """Members of a form."""
+NOT_SAID = "not-said"
+"""The value of the button for a patient who would not or could not say."""
 PURPOSE = "TREAT"
 Handler = Callable[[Request], Any]
 
@@ -83,6 +85,7 @@ class Pages:
             ("POST", "/pages/find"): self.find,
             ("GET", one): self.assessment,
             ("GET", f"{one}/reasons"): self.reasons,
+            ("POST", f"{one}/answers"): self.hear,
             ("POST", f"{one}/decision"): self.decide,
             ("GET", "/pages/model"): self.model,
         }
@@ -224,9 +227,9 @@ class Pages:
         language = self.renderer.language(request)
         shown = Shown.of(self.desk, kept, decisions_on(self.desk, kept), language)
         return self.renderer.page(
-            request, "assessment.html", status, shown=shown, a=shown.answer, says=SAYS[shown.answer.status],
+            request, "assessment.html", status, shown=shown, a=shown.answer,
             error=self._text(request, error), key=str(uuid4()), longest=MOST_COMMENT,
-            may_see_record="record" in request.state.caller.scopes,
+            not_said=NOT_SAID, may_see_record="record" in request.state.caller.scopes,
         )  # fmt: skip
 
     def reasons(self, request: Request) -> Response:
@@ -235,6 +238,21 @@ class Pages:
         behind, language = Behind.of(self.desk, kept), self.renderer.language(request)
         shown = Shown.of(self.desk, kept, decisions_on(self.desk, kept), language)
         return self.renderer.page(request, "reasons.html", shown=shown, a=shown.answer, behind=behind)
+
+    async def hear(self, request: Request) -> Response:
+        """Update an assessment with an answer of the patient, and lead to the new one."""
+        form, caller = request.state.form, request.state.caller
+        kept = await asyncio.to_thread(visible, self.desk, request.path_params["assessment_id"], caller)
+        request.state.here = f"/pages/assessments/{kept.id}"
+        try:
+            given = AnswersIn.model_validate({"answers": [{"question": form.get("question"), "value": _value(form)}]})
+            said, _ = await self.desk.hear(kept, given, caller, PURPOSE)
+        except (ValueError, Refused) as error:
+            if isinstance(error, Refused) and error.status != 422:
+                raise
+            return await asyncio.to_thread(self._assessment, request, kept, 422, "wrong_answer")
+        self.metrics.assessment(said.status, said.segment.name if said.segment else None)
+        return self.renderer.to(f"/assessments/{said.id}#question")
 
     def decide(self, request: Request) -> Response:
         """Keep a decision, and show it."""
@@ -277,6 +295,16 @@ def _may_find(session: Session) -> bool:
     """Whether somebody may open any patient: agents, and in the demo, where nothing launches, clinicians."""
     scopes = ROLES[session.role]
     return "assess" in scopes or (session.is_local and "assessments.launched" in scopes)
+
+
+def _value(form: Mapping[str, str]) -> float | None:
+    """The answer of a form; None when the patient would not or could not say.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    text = form.get("value", "")
+    return None if text == NOT_SAID else float(text.replace(",", "."))
 
 
 def _page_of(session: Session) -> str:

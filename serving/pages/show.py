@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from features.families import Label
+from models.interview import Item
 from serving.advice import OverrideReason, override_reasons
 from serving.desk import Desk
-from serving.pages.words import LANES, RECORDS, ago, listed
+from serving.pages.words import LANES, PAGE, RECORDS, ago, listed
+from serving.questions import Interviewer
 from serving.storage.ledger import Kept
 from serving.wire import Answer, Appointment
 from serving.words import SEGMENTS, TABLES, Language, word
@@ -64,6 +66,7 @@ class Shown:
         options: all segments of the table that holds, in rising order.
         language: of the page.
         suggest_above: the probability from which the suggested segment is suggested; None without one.
+        told: questions of the interview with the answers given, those that are not known any more left out.
     """
 
     kept: Kept
@@ -72,6 +75,7 @@ class Shown:
     options: Mapping[str, Option]
     language: Language
     suggest_above: float | None
+    told: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def of(cls, desk: Desk, kept: Kept, decisions: Sequence[Mapping[str, Any]], language: Language) -> Shown:
@@ -83,7 +87,8 @@ class Shown:
         }
         suggest = next((one.suggest_above for one in segments if one.name == kept.suggested), None)
         made = [_made(one, options) for one in decisions]
-        return cls(kept, answer, made, options, language, suggest)
+        told = list(_told(answer, desk.release.interview, language))
+        return cls(kept, answer, made, options, language, suggest, told)
 
     @property
     def holding(self) -> Made | None:
@@ -145,11 +150,28 @@ class Shown:
         return LANES[name][self.language]
 
 
+def _told(answer: Answer, interviewer: Interviewer | None, language: Language) -> Iterator[tuple[str, str]]:
+    """Questions and answers of the interview, in words."""
+    items = {} if interviewer is None else interviewer.items
+    for given in answer.answers:
+        if given.question in items:
+            item = items[given.question]
+            yield item.text[language], _in_words(item, given.value, language)
+
+
+def _in_words(item: Item, value: float | None, language: Language) -> str:
+    if value is None:
+        return PAGE["would_not_say"][language]
+    if item.number is not None:
+        return f"{value:g} {item.number.unit[language]}"
+    return next((choice.label[language] for choice in item.choices if choice.value == value), f"{value:g}")
+
+
 def _made(one: Mapping[str, Any], options: Mapping[str, Option]) -> Made:
     reason = override_reasons().get(one["reason_code"] or "")
     return Made(
-        one["event_id"],
-        one["event_time"],
+        one["id"],
+        one["decided_at"],
         one["outcome"],
         one["decided"],
         None if reason is None else reason.label,

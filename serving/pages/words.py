@@ -132,9 +132,9 @@ PAGE: Texts = {
     "send_answer": {"fi": "Tallenna vastaus", "sv": "Spara svaret", "en": "Save the answer"},
     "no_question": {"fi": "Ei kysyttävää", "sv": "Inget att fråga", "en": "Nothing to ask"},
     "wrong_answer": {
-        "fi": "Vastaus ei kelpaa. Anna luku {least}\N{EN DASH}{most}.",
-        "sv": "Svaret duger inte. Ange ett tal {least}\N{EN DASH}{most}.",
-        "en": "The answer will not do. Give a number from {least} to {most}.",
+        "fi": "Vastaus ei kelpaa. Tarkista vastaus.",
+        "sv": "Svaret duger inte. Kontrollera svaret.",
+        "en": "That is not one of the answers. Check it.",
     },
     "decide": {"fi": "Päätös", "sv": "Beslut", "en": "Decision"},
     "accept": {"fi": "Hyväksy ehdotus", "sv": "Godkänn förslaget", "en": "Accept the suggestion"},

@@ -17,37 +17,59 @@ from serving.keys import demo_key
 from serving.release import Release
 from serving.tenants import DEMO_ISSUER, demo_directory
 from serving.tokens import signed
-from tests.serving.asker import NOW, URL, Asker, asker, bearer, posted
+from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, bearer, posted
+from tests.serving.visitor import Visitor
 
 MATRIX = """
-                                                  none booking-system clinician data-scientist operator officer provider
-GET  /                                            yes  yes            yes       yes            yes      yes     yes
-GET  /docs                                        yes  yes            yes       yes            yes      yes     yes
-GET  /openapi.json                                yes  yes            yes       yes            yes      yes     yes
-GET  /metrics                                     401  403            403       yes            yes      403     403
-GET  /v1/model                                    401  yes            yes       yes            yes      yes     403
-GET  /cds-services                                yes  yes            yes       yes            yes      yes     yes
-POST /v1/assess                                   401  yes            403       403            403      403     403
-POST /v1/assess/batch                             401  yes            403       yes            403      403     403
-GET  /v1/assessments/{assessment_id}              401  yes            yes       403            403      403     403
-POST /v1/assessments/{assessment_id}/answers      401  yes            yes       403            403      403     403
-POST /v1/assessments/{assessment_id}/decision     401  yes            yes       403            403      403     403
+                                       none booking-system agent clinician data-scientist operator officer provider
+GET  /                                 yes  yes            yes   yes       yes            yes      yes     yes
+GET  /docs                             yes  yes            yes   yes       yes            yes      yes     yes
+GET  /openapi.json                     yes  yes            yes   yes       yes            yes      yes     yes
+GET  /metrics                          401  403            403   403       yes            yes      403     403
+GET  /v1/model                         401  yes            yes   yes       yes            yes      yes     403
+GET  /cds-services                     yes  yes            yes   yes       yes            yes      yes     yes
+POST /v1/assess                        401  yes            yes   403       403            403      403     403
+POST /v1/assess/batch                  401  yes            403   403       yes            403      403     403
+GET  /v1/assessments/{id}              401  yes            yes   yes       403            403      403     403
+POST /v1/assessments/{id}/answers      401  yes            yes   yes       403            403      403     403
+POST /v1/assessments/{id}/decision     401  yes            yes   yes       403            403      403     403
 """
 """What each role may. A CDS Hooks route is not among them: no role's token opens it, only one made out to the call."""
 
 
-def rows() -> dict[tuple[str, str], dict[str, str]]:
-    head, *lines = MATRIX.strip().splitlines()
+PAGES = """
+                                       none booking-system agent clinician data-scientist operator officer provider
+GET  /pages/style.css                  yes  yes            yes   yes       yes            yes      yes     yes
+GET  /pages/sign-in                    yes  yes            yes   yes       yes            yes      yes     yes
+POST /pages/sign-in                    yes  yes            yes   yes       yes            yes      yes     yes
+GET  /pages/launch                     yes  yes            yes   yes       yes            yes      yes     yes
+GET  /pages/callback                   yes  yes            yes   yes       yes            yes      yes     yes
+GET  /pages                            in   yes            yes   yes       yes            yes      yes     yes
+GET  /pages/model                      in   yes            yes   yes       yes            yes      yes     403
+POST /pages/find                       in   yes            yes   yes       403            403      403     403
+GET  /pages/assessments/{id}           in   yes            yes   yes       403            403      403     403
+GET  /pages/assessments/{id}/reasons   in   403            403   yes       403            403      403     403
+POST /pages/assessments/{id}/answers   in   yes            yes   yes       403            403      403     403
+POST /pages/assessments/{id}/decision  in   yes            yes   yes       403            403      403     403
+POST /pages/sign-out                   in   yes            yes   yes       yes            yes      yes     yes
+"""
+"""What each role may at the pages; `in` is led to where people sign in. A token opens none of them, only a session."""
+
+
+def rows(matrix: str = MATRIX) -> dict[tuple[str, str], dict[str, str]]:
+    head, *lines = matrix.strip().splitlines()
     return {
-        (method, path): dict(zip(head.split(), verdicts, strict=True))
+        (method, path.replace("{id}", "{assessment_id}")): dict(zip(head.split(), verdicts, strict=True))
         for method, path, *verdicts in map(str.split, lines)
     }
 
 
 def test_every_route_of_the_application_has_its_rule_and_its_row(api: Asker) -> None:
     assert routes(api.app) == set(ROUTES)
-    assert set(rows()) == {route for route, rule in ROUTES.items() if rule.credential != "cds"}
-    assert set(ROLES) | {"none"} == set(next(iter(rows().values())))
+    assert not rows().keys() & rows(PAGES).keys()
+    assert rows().keys() | rows(PAGES).keys() == {route for route, rule in ROUTES.items() if rule.credential != "cds"}
+    for matrix in (MATRIX, PAGES):
+        assert set(ROLES) | {"none"} == set(next(iter(rows(matrix).values())))
 
 
 def test_every_scope_is_used_and_known() -> None:
@@ -90,6 +112,43 @@ def test_every_route_by_every_role(interview: Asker, house: House, method: str, 
         assert given.status_code == int(verdict)
         assert given.content == b""
         assert ("www-authenticate" in given.headers) == (verdict == "401")
+
+
+@pytest.fixture(scope="module")
+def known_to_77(interview: Asker) -> str:
+    """An assessment of the patient whom a caller knows as 77."""
+    question = posted()
+    question["patient"]["reference"] = "77"
+    return str(interview.answer(question)["id"])
+
+
+@pytest.mark.parametrize(("method", "path"), rows(PAGES))
+@pytest.mark.parametrize("role", [*ROLES, "none"])
+def test_every_page_by_every_role(
+    interview: Asker, house: House, known_to_77: str, role: str, method: str, path: str
+) -> None:  # noqa: PLR0917 - two parameters of the test are one route
+    visitor = Visitor(interview.app, house)
+    if role != "none":
+        visitor.enter(role, "77")
+    address = path.replace("{assessment_id}", known_to_77)
+    token = visitor.form_token(of_visitor=role == "none" or path == "/pages/sign-in")
+    forms = {"/pages/find": {"patient": KNOWN}, "/pages/sign-in": {"user": "x", "password": "x"}}
+    form = forms.get(path, {"outcome": "accepted", "question": "pain", "value": "1"}) | {"token": token}
+    given = visitor.client.request(method, address, **({} if method == "GET" else {"data": form}))
+    led_in = given.headers.get("location") == "/pages/sign-in" and (role == "none" or path != "/pages/sign-out")
+    verdict = rows(PAGES)[method, path][role]
+    assert led_in == (verdict == "in")
+    if verdict == "403":
+        assert (given.status_code, "You may not open this page." in given.text) == (403, True)
+    elif verdict == "yes":
+        assert given.status_code in ({401} if path == "/pages/sign-in" and method == "POST" else
+                                     {400} if path in {"/pages/launch", "/pages/callback"} else {200, 303})  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route, row in rows(PAGES).items() if row["none"] == "in"])
+def test_a_token_opens_no_page(api: Asker, method: str, path: str) -> None:
+    given = api.request(method, path.replace("{assessment_id}", "x"))
+    assert (given.status_code, given.headers["location"]) == (303, "/pages/sign-in")
 
 
 def test_a_refusal_comes_before_the_body_is_looked_at(api: Asker) -> None:
