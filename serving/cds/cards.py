@@ -172,10 +172,11 @@ def _suggestion(given: Answer, call: Call, desktop: Desktop) -> dict[str, Any] |
     if proposed is None:
         return None
     changed = changed_appointment(proposed, given, desktop)
-    if changed == proposed or not _can_be_echoed(changed):
+    written = _written(changed)
+    if changed == proposed or written is None:
         return None
     values = _appointment(given, desktop.language)
-    action = {"type": "update", "description": phrase("change", desktop.language, **values), "resource": changed}
+    action = {"type": "update", "description": phrase("change", desktop.language, **values), "resource": written}
     return {
         "label": phrase("suggestion", desktop.language, **values),
         "uuid": str(uuid4()),
@@ -184,12 +185,12 @@ def _suggestion(given: Answer, call: Call, desktop: Desktop) -> dict[str, Any] |
     }
 
 
-def _can_be_echoed(appointment: dict[str, Any]) -> bool:
-    """Whether an appointment can be written as it was sent; an update that loses a part of it would wipe that part."""
+def _written(appointment: dict[str, Any]) -> orjson.Fragment | None:
+    """An appointment as JSON; None when it is nested more deeply than can be written."""
     try:
-        return bool(orjson.loads(orjson.dumps(appointment)) == appointment)
-    except (orjson.JSONEncodeError, RecursionError):  # nested too deeply
-        return False
+        return orjson.Fragment(orjson.dumps(appointment))
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _first(call: Call) -> dict[str, Any] | None:

@@ -126,10 +126,9 @@ def test_without_an_appointment_that_can_be_named_nothing_is_suggested(client: C
     assert card["summary"]
 
 
-@pytest.mark.parametrize("member", ["[" * 400 + "]" * 400, "1e400"])
-def test_an_appointment_that_cannot_be_echoed_whole_is_left_alone(client: Client, member: str) -> None:
+def test_an_appointment_that_cannot_be_echoed_is_left_alone(client: Client) -> None:
     body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "extension": "here"}]}))
-    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', member).encode())
+    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', "[" * 400 + "]" * 400).encode())
     assert given.status_code == 200
     assert "suggestions" not in given.json()["cards"][0]
 
