@@ -124,7 +124,7 @@ def known_to_77(interview: Asker) -> str:
 
 @pytest.mark.parametrize(("method", "path"), rows(PAGES))
 @pytest.mark.parametrize("role", [*ROLES, "none"])
-def test_every_page_by_every_role(  # noqa: PLR0917 - two parameters of the test are one route
+def test_every_page_by_every_role(  # noqa: PLR0917 - two of them are one route
     interview: Asker, house: House, known_to_77: str, role: str, method: str, path: str
 ) -> None:
     visitor = Visitor(interview.app, house)

@@ -66,7 +66,7 @@ def test_a_database_with_more_steps_is_refused(url: str) -> None:
     prepare(opened, KEPT_STEPS)
     with opened.begin() as connection:
         connection.execute(text("UPDATE kept_version SET steps = 9"))
-    with pytest.raises(DatabaseError, match="kept_version says 9, this code knows 1; use the newer Tarve"):
+    with pytest.raises(DatabaseError, match="kept_version says 9, this code knows 2; use the newer Tarve"):
         prepare(opened, KEPT_STEPS)
     opened.dispose()
 
