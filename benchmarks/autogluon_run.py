@@ -23,6 +23,7 @@ if __name__ == "__main__":
         sample_weight="weight" if weighted else None,
         verbosity=0,
     )
-    predictor.fit(learn, time_limit=seconds, presets="good_quality", num_cpus=1, calibrate_decision_threshold=False)
+    predictor.fit(learn, time_limit=seconds, presets="good_quality", num_cpus=1, calibrate_decision_threshold=False,
+                  dynamic_stacking=False)  # fmt: skip
     probability = predictor.predict_proba(test)[1]
     probability.rename("probability").to_frame().to_parquet(folder / "probability.parquet")

@@ -1,7 +1,7 @@
 """Other engines on the same rows: what their makers ship, untouched, or nearly.
 
-AutoGluon does not live in the project's environment. Given the Python of one that has it, it runs there, on rows
-handed over in a folder that is gone afterwards.
+AutoGluon and XGBoost do not live in the project's environment. Given the Python of one that has them, they run there,
+on rows handed over in a folder that is gone afterwards.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Explainable(Engine):
 
 
 @dataclass
-class AutoGluon(Engine):
-    """AutoGluon in an environment of its own.
+class Outside(Engine):
+    """An engine in an environment of its own, which reads rows from a folder and writes probabilities into it.
 
     Attributes:
         python: the Python of that environment.
@@ -87,11 +87,10 @@ class AutoGluon(Engine):
 
     python: Path
     seconds: int = 120
-    name = "autogluon"
 
     @override
     def predict(self, x: Floats, reached: Bools, weight: Floats, test: Floats) -> Floats:
-        script = Path(__file__).with_name("autogluon_run.py")
+        script = Path(__file__).with_name(f"{self.name}_run.py")
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             _frame(x).assign(reached=reached.astype(int), weight=weight).to_parquet(folder / "learn.parquet")
@@ -102,9 +101,21 @@ class AutoGluon(Engine):
             except OSError as error:
                 raise EngineError(f"{self.python} cannot be run") from error
             if done.returncode:
-                raise EngineError(f"{self.python} could not run AutoGluon: {done.stderr.strip().splitlines()[-1]}")
+                raise EngineError(f"{self.python} could not run {self.name}: {done.stderr.strip().splitlines()[-1]}")
             found = pd.read_parquet(folder / "probability.parquet")["probability"]
         return np.asarray(found.to_numpy(np.float64))
+
+
+class AutoGluon(Outside):
+    """AutoGluon with its preset of good quality."""
+
+    name = "autogluon"
+
+
+class XGBoost(Outside):
+    """XGBoost, stopping where a fifth of the rows gains nothing."""
+
+    name = "xgboost"
 
 
 ENGINES: Mapping[str, type[HistGradient | Explainable]] = {"histgb": HistGradient, "ebm": Explainable}

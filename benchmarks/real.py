@@ -1,7 +1,7 @@
 """Measure the house on real public data: the same schema, features, models and figures, no special path.
 
     python -m benchmarks.real --data FOLDER [--test FOLDER] [--json FILE] [--only SOURCE ...] [--engines ENGINE ...]
-                              [--autogluon PYTHON [--seconds N]]
+                              [--autogluon PYTHON] [--xgboost PYTHON] [--seconds N]
 
 The tasks are those of `benchmarks.tasks`. On each, the rule of today, logistic regression and LightGBM through the
 project's own estimators and calibration stand beside other engines on the same rows, and every model beside the
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.counts import CountScores, measure_counts
-from benchmarks.learners import ENGINES, AutoGluon, Engine, EngineError
+from benchmarks.learners import ENGINES, AutoGluon, Engine, EngineError, XGBoost
 from benchmarks.paired import RESOLUTION, Difference, Outcome
 from benchmarks.tasks import SOURCES, Rows, Task, by_hash, held
 from models.calibration import Calibrator, refit
@@ -175,6 +175,8 @@ def _all_lines(options: argparse.Namespace) -> Iterator[Line]:
     engines: list[Engine] = [ENGINES[name]() for name in options.engines]
     if options.autogluon:
         engines.append(AutoGluon(options.autogluon, options.seconds))
+    if options.xgboost:
+        engines.append(XGBoost(options.xgboost, options.seconds))
     for make in wanted:
         task = make(options.data, options.test)
         own = {name: fitted(task, maker) for name, maker in
@@ -226,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engines", nargs="*", choices=list(ENGINES), default=list(ENGINES),
                         help="other engines to stand beside the project's own (default: all)")  # fmt: skip
     parser.add_argument("--autogluon", type=Path, metavar="PYTHON", help="the Python of an environment with AutoGluon")
+    parser.add_argument("--xgboost", type=Path, metavar="PYTHON", help="the Python of an environment with XGBoost")
     parser.add_argument("--seconds", type=int, default=120, help="AutoGluon's time for each target (default 120)")
     return parser
 

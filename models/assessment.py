@@ -16,6 +16,7 @@ from models.differences import Lighter, lighter
 from models.need import ModelError, NeedModel, Predictions
 from models.reasons import Reason, reasons
 from models.segments import FirstAppointment, Segment, SegmentTable
+from models.sites import sites
 from records.clock import microseconds
 from records.history import History
 from records.schema import INSTANT
@@ -85,9 +86,9 @@ class Assessment:
 
 def assess(
     model: NeedModel, catalogue: Catalogue, segments: SegmentTable, history: History, as_of: datetime, *,
-    group: str | None = None, differences: bool = False,
+    differences: bool = False,
 ) -> Assessment:  # fmt: skip
-    """Assess the one patient of a history.
+    """Assess the one patient of a history, by the limits of the patient's site where the model has some.
 
     Args:
         model: the need model.
@@ -95,7 +96,6 @@ def assess(
         segments: the dated table that its labels were cut by.
         history: of one patient.
         as_of: the moment, aware.
-        group: site of the patient, for models that are calibrated by it.
         differences: whether to search for what would have to differ for a lighter segment; some milliseconds more.
 
     Raises:
@@ -113,8 +113,10 @@ def assess(
         return Assessment(
             "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
         )
-    matrix = evaluate(catalogue, history, Moments.of([patient_id], [as_of]))
-    predicted = model.predict(matrix.values, None if group is None else [group])
+    moments = Moments.of([patient_id], [as_of])
+    matrix = evaluate(catalogue, history, moments)
+    site = str(sites(history, moments)[0]) if model.by_site else None
+    predicted = model.predict(matrix.values, None if site is None else [site])
     at = int(segments.suggest(predicted.at_least)[0])
     return Assessment(
         status="assessed",
@@ -131,7 +133,7 @@ def assess(
         prediction_set=_set(segments, predicted, at),
         visits_interval=_interval(model, predicted.visits_interval, "visits"),
         minutes_interval=_interval(model, predicted.minutes_interval, "minutes"),
-        lighter=lighter(model, catalogue, segments, matrix.values[0], group) if differences else None,
+        lighter=lighter(model, catalogue, segments, matrix.values[0], site) if differences else None,
     )
 
 

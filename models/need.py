@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.amounts import Amounts
-from models.calibration import AnyCalibrator, from_json, segment_probabilities, to_json
+from models.calibration import AnyCalibrator, Recalibrated, from_json, segment_probabilities, to_json
 from models.conformal import Conformal
 from models.estimators import KINDS, Estimator
 from models.intervals import Intervals
@@ -78,6 +78,17 @@ class Predictions:
     visits_interval: Floats | None = None
     minutes_interval: Floats | None = None
 
+    def columns(self) -> dict[str, Floats | Bools]:
+        """As columns: `at_least_1` ..., `visits`, `minutes`, and if there are any `in_set_0` ..., `visits_low` ..."""
+        found: dict[str, Floats | Bools] = {f"at_least_{k + 1}": each for k, each in enumerate(self.at_least.T)}
+        found |= {"visits": self.visits.sum(1), "minutes": self.minutes.sum(1)}
+        if self.prediction_set is not None:
+            found |= {f"in_set_{k}": each for k, each in enumerate(self.prediction_set.T)}
+        for name, bounds in (("visits", self.visits_interval), ("minutes", self.minutes_interval)):
+            if bounds is not None:
+                found |= {f"{name}_low": bounds[:, 0], f"{name}_high": bounds[:, 1]}
+        return found
+
 
 @dataclass(frozen=True)
 class Uncertainty:
@@ -123,6 +134,13 @@ class NeedModel:
     amounts: Amounts | None = None
     uncertainty: Uncertainty | None = None
     ranges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def by_site(self) -> bool:
+        """Whether levels, sets or intervals differ between sites."""
+        sure = self.uncertainty
+        own = () if sure is None else (sure.sets.groups, sure.visits.groups, sure.minutes.groups)
+        return isinstance(self.calibrator, Recalibrated) or any(own)
 
     def predict(self, x: Floats, groups: ArrayLike | None = None) -> Predictions:
         """Predict from feature values.

@@ -1,4 +1,4 @@
-"""The need model as an MLflow pyfunc: named feature columns in, probabilities, visits and minutes out.
+"""The need model as an MLflow pyfunc: named feature columns in, need and how sure it is out.
 
 MLflow runs this file to load a logged model (models from code); nothing is unpickled.
 """
@@ -17,20 +17,21 @@ from models.need import NeedModel
 
 
 class NeedPyfunc(PythonModel):
-    """Predicts from a DataFrame whose columns are the model's features (float64, NaN for missing)."""
+    """Predicts from a DataFrame whose columns are the model's features (float64, NaN for missing).
+
+    A column `site` may stand beside them (`models.sites`): sets and intervals then are those of each row's site.
+    """
 
     def load_context(self, context: Any) -> None:
         """Read the model's files."""
         self.model = NeedModel.load(Path(context.artifacts["need"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row for each input row: `at_least_1` ..., `visits`, `minutes`."""
+        """One row for each input row, with the columns of `models.need.Predictions.columns`."""
         del context, params
         x = model_input[list(self.model.estimator.features)].to_numpy(np.float64)
-        predicted = self.model.predict(x)
-        columns = {f"at_least_{k + 1}": predicted.at_least[:, k] for k in range(predicted.at_least.shape[1])}
-        columns |= {"visits": predicted.visits.sum(1), "minutes": predicted.minutes.sum(1)}
-        return pd.DataFrame(columns)
+        site = model_input["site"].fillna("").to_numpy(np.str_) if "site" in model_input else None
+        return pd.DataFrame(self.model.predict(x, site).columns())
 
 
 set_model(NeedPyfunc())

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.evaluate import Moments
+from models.sites import rank
 from records.clock import microseconds
 from records.history import History
 from records.schema import PROFESSIONS
@@ -205,15 +206,6 @@ class _Care:
     def place(self, owner: Ints, time: Ints) -> Ints:
         """How many visits sort before each (owner, time)."""
         return rank(self.owner, self.time, owner, time)
-
-
-def rank(owner: Ints, time: Ints, of_owner: Ints, of_time: Ints) -> Ints:
-    """Number of rows, sorted by owner and time, that stand before each (of_owner, of_time)."""
-    low = min(time.min(initial=0), of_time.min(initial=0))
-    # Whole seconds keep owner and time together within 63 bits for millions of patients and centuries.
-    span = int(max(time.max(initial=0), of_time.max(initial=0)) - low) // 1_000_000 + 2
-    key = owner * span + (time - low) // 1_000_000
-    return np.asarray(np.searchsorted(key, of_owner * span + (of_time - low) // 1_000_000), np.int64)
 
 
 def _continues(owner: Ints, time: Ints, care: _Care, washout: int) -> Bools:

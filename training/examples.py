@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ from records.clock import microseconds
 from records.history import History
 from records.schema import PROFESSIONS
 from training import slices, truth
-from training.cohort import OBSERVED, Cohort, CohortDefinition, eligible
+from training.cohort import ABSENT, LEFT, OBSERVED, Cohort, CohortDefinition, eligible
 from training.leakage import KnownTime, known_time
 
 Floats = NDArray[np.float64]
+COUNTED_AS = {OBSERVED: "kept", LEFT: "died or moved within the horizon", ABSENT: "nobody came"}
+"""Where a moment of each fate stands in the attrition table."""
 
 
 class ExamplesError(ValueError):
@@ -117,6 +119,7 @@ def derive(folder: Path, catalogue: Catalogue, definition: CohortDefinition, tru
     with tqdm(total=total, desc="features", unit="patient") as progress:
         for history in store.blocks(folder, block):
             cohort = eligible(history, definition, end)
+            cohort = cohort if behind is None else of_the_truth(cohort, behind)
             attrition.update(cohort.attrition)
             columns = dict(_columns(history, cohort, catalogue, behind))
             checked += known_time(catalogue, history, cohort.moments)
@@ -125,6 +128,20 @@ def derive(folder: Path, catalogue: Catalogue, definition: CohortDefinition, tru
     said = {"catalogue": catalogue.version, "features": list(catalogue.names), "attrition": dict(attrition),
             "cohort from": definition.valid_from.isoformat(), "known time": checked.said()}  # fmt: skip
     return pa.concat_tables(parts).replace_schema_metadata({"tarve": json.dumps(said)})
+
+
+def of_the_truth(cohort: Cohort, behind: pa.Table) -> Cohort:
+    """A cohort of simulated people without moments that continue an episode in truth, counted as such.
+
+    Raises:
+        ValueError: the truth is of another history.
+    """
+    starts = truth.starts_episode(cohort.moments, behind)
+    gone = Counter(COUNTED_AS[fate] for fate in cohort.fate[~starts].tolist())
+    attrition = Counter(cohort.attrition)
+    attrition.subtract(gone)
+    attrition["continues an episode"] += gone.total()
+    return replace(cohort.take(starts), attrition=attrition)
 
 
 def _columns(

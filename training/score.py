@@ -26,13 +26,14 @@ from features.evaluate import Matrix, Moments, evaluate
 from models.need import ModelError, NeedModel, Predictions
 from models.reasons import group_weights
 from models.segments import SegmentTable, read_tables
+from models.sites import sites
 from records import store
 from records.clock import instant, microseconds
 from records.history import History
 from records.schema import INSTANT
 from training import tracking
 from training.cohort import has_past
-from training.slices import Words, sites
+from training.slices import Words
 
 Floats = NDArray[np.float64]
 ASSESSED, NO_HISTORY = "assessed", "no_history"
@@ -193,7 +194,7 @@ def _on_spark(blocks: Iterator[Asked], version: str, out: Path) -> int:
     def features() -> Iterator[pa.Table]:
         for each in blocks:
             values = {name: each.matrix.values[:, at] for at, name in enumerate(each.matrix.names)}
-            yield pa.table(each.columns() | values)
+            yield pa.table(each.columns() | {"site": each.site} | values)
 
     with tempfile.TemporaryDirectory() as folder:
         rows = write(features(), Path(folder) / "features.parquet", version)

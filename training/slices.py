@@ -1,9 +1,8 @@
 """The groups in which a model is examined: what is recorded about a moment's person and place, and how it is banded.
 
 None of it but age is a feature. Sex, language, district and site are slices on purpose: a model is looked at by them,
-it does not look at them. The site is the clinic of the last visit known before the moment, for that is what is known
-when somebody calls. "Use so far" stands for access as records can show it; access itself is known of simulated people
-only.
+it does not look at them. The site is that of `models.sites`. "Use so far" stands for access as records can show it;
+access itself is known of simulated people only.
 """
 
 from __future__ import annotations
@@ -17,16 +16,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.evaluate import Moments
+from models.sites import UNKNOWN, Seen
 from records.clock import days, microseconds
 from records.history import History
-from training.cohort import DAY, rank
+from training.cohort import DAY
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.str_]
 
-UNKNOWN = "unknown"
-NO_SITE = "no clinic yet"
 RECENT_DAYS = 730
 LEAST_SHOWN = 5
 """Counts of fewer people are not shown (the limit of Finnish public reporting tools; Soite's is 5 clients)."""
@@ -64,49 +62,12 @@ def describe(history: History, moments: Moments) -> dict[str, pa.Array | np.ndar
         for name in ("sex", "language", "district")
     }
     birth = patients["birth_date"].cast("int32").to_numpy().astype(np.float64)[owner]
-    seen = _Seen.of(history, ids)
+    seen = Seen.of(history, ids)
     return said | {
         "site": seen.site(owner, time),
         "age": (days(moments.as_of) - birth) / 365.25,
         "recent_visits": seen.count(owner, time - RECENT_DAYS * DAY, time),
     }
-
-
-def sites(history: History, moments: Moments) -> Words:
-    """The clinic of the visit that became known last before each moment."""
-    ids = history.patient_ids.combine_chunks()
-    owner = np.asarray(pc.index_in(moments.patient_ids, ids).to_numpy(), np.int64)
-    return _Seen.of(history, ids).site(owner, microseconds(moments.as_of))
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Visits in the order in which they became known, sorted by patient."""
-
-    owner: Ints
-    known: Ints
-    unit: Words
-
-    @classmethod
-    def of(cls, history: History, ids: pa.Array) -> _Seen:
-        rows = history["visits"]
-        owner = np.asarray(pc.index_in(rows["patient_id"], ids).to_numpy(), np.int64)
-        known = np.maximum(microseconds(rows["event_time"]), microseconds(rows["recorded_at"]))
-        order = np.lexsort((known, owner))
-        unit = pc.fill_null(rows["unit"], UNKNOWN).to_numpy().astype(np.str_)
-        return cls(owner[order], known[order], unit[order])
-
-    def site(self, owner: Ints, time: Ints) -> Words:
-        """Clinic of the visit that became known last before each moment."""
-        place = rank(self.owner, self.known, owner, time)
-        padded = np.append(self.owner, -1)
-        here = (place > 0) & (padded[place - 1] == owner)
-        return np.where(here, np.append(self.unit, UNKNOWN)[place - 1], NO_SITE).astype(np.str_)
-
-    def count(self, owner: Ints, after: Ints, until: Ints) -> Floats:
-        """Visits that became known in each span."""
-        found = rank(self.owner, self.known, owner, until) - rank(self.owner, self.known, owner, after)
-        return found.astype(np.float64)
 
 
 def dimensions(about: Mapping[str, np.ndarray], as_of: Ints, access: Floats | None) -> dict[str, Words]:

@@ -82,11 +82,13 @@ def log_performances(model: str, performances: Mapping[str, Performance]) -> Non
 def log_model(model: NeedModel, card: Card) -> str:
     """Log a model with its card and register it as the next version of `NAME`; returns the version.
 
-    The input example is a row of zeros: nobody's.
+    The input example is a row of zeros: nobody's. The signature lets a column `site` stand beside the features.
     """
-    features = pd.DataFrame(np.zeros((1, len(model.estimator.features))), columns=list(model.estimator.features))
-    thresholds = [f"at_least_{k + 1}" for k in range(len(model.need.visits) - 1)]
-    predicted = pd.DataFrame(columns=[*thresholds, "visits", "minutes"], dtype=np.float64)
+    zeros = np.zeros((1, len(model.estimator.features)))
+    features = pd.DataFrame(zeros, columns=list(model.estimator.features))
+    signature = infer_signature(features, pd.DataFrame(model.predict(zeros).columns()))
+    site = ColSpec("string", "site", required=False)
+    signature.inputs = Schema([*signature.inputs.inputs, site])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "need"
         folder.mkdir()
@@ -97,7 +99,7 @@ def log_model(model: NeedModel, card: Card) -> str:
             python_model=str(CODE / "models" / "pyfunc.py"),
             artifacts={"need": str(folder)},
             code_paths=[str(CODE / room) for room in ("records", "features", "models")],
-            signature=infer_signature(features, predicted),
+            signature=signature,
             input_example=features,
             pip_requirements=[f"{name}=={version}" for name, version in requirements().items()],
             registered_model_name=NAME,

@@ -29,6 +29,8 @@ STATE = ("age", "caries", "filled", "missing", "perio", "caries_rate", "access",
 """What of the truth describes the person at the contact."""
 NEED = ("need_visits", "need_minutes")
 """What the mouth was about to need; nobody can know it before the examination."""
+UNKNOWN_AT_MOST = 0.001
+"""Share of the moments that may look like the start of an episode and are none; about one in a million does."""
 DRAWS = 40
 """How often every episode is drawn anew; the chance of many visits is then known to about 8 percentage points, and
 an estimator on top smooths over people who are alike."""
@@ -37,6 +39,20 @@ an estimator on top smooths over people who are alike."""
 def read(path: Path) -> pa.Table | None:
     """The truth behind a simulated history, or None when there is no such file."""
     return pq.read_table(path) if path.exists() else None
+
+
+def starts_episode(moments: Moments, truth: pa.Table) -> NDArray[np.bool_]:
+    """Whether each moment starts an episode in truth, shape (moments,).
+
+    Records alone cannot always tell: a late visit of a long episode looks like the start of another one.
+
+    Raises:
+        ValueError: the truth knows nothing of many moments: it belongs to another history.
+    """
+    place = pc.index_in(_keys(moments.patient_ids, moments.as_of), _keys(truth["patient_id"], truth["event_time"]))
+    if place.null_count > UNKNOWN_AT_MOST * len(place) + 1:
+        raise ValueError(f"the truth lacks {place.null_count} of {len(place)} moments: it is of another history")
+    return np.asarray(place.is_valid())
 
 
 def of_moments(moments: Moments, truth: pa.Table) -> pa.Table:

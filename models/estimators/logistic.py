@@ -14,6 +14,11 @@ from models.estimators.base import Bools, Estimator, Floats, read, write
 
 LEAST_SPREAD = 1e-6
 """Standard deviation below which a column counts as constant."""
+MOST_ROWS = 200_000
+"""Rows that are learnt from; of more, every second or third or so is taken: a few hundred weights gain nothing from
+more, and the columns of millions of rows do not fit into memory."""
+BLOCK = 20_000
+"""Rows whose columns are in memory at a time when predicting."""
 FARTHEST = 8.0
 """Standard deviations beyond which a value counts no further: one odd value never decides an assessment."""
 
@@ -38,6 +43,8 @@ class Logistic(Estimator):
 
     @override
     def fit(self, x: Floats, reached: Bools) -> Self:
+        every = -(-len(x) // MOST_ROWS)
+        x, reached = x[::every], reached[::every]
         squeezed = _squeeze(x)
         known = ~np.isnan(squeezed).all(0)
         self.fill = np.zeros(x.shape[1])
@@ -58,8 +65,12 @@ class Logistic(Estimator):
     @override
     def margins(self, x: Floats) -> Floats:
         # Summed row by row and never by matrix product, whose last bits depend on how many rows come together.
-        columns = self._columns(x)
-        return np.stack([(columns * weight).sum(1) for weight in self.weights], axis=1) + self.base
+        found = np.empty((len(x), len(self.weights)))
+        for first in range(0, len(x), BLOCK):
+            columns = self._columns(x[first : first + BLOCK])
+            for k, weight in enumerate(self.weights):
+                found[first : first + BLOCK, k] = (columns * weight).sum(1)
+        return found + self.base
 
     @override
     def contributions(self, x: Floats) -> Floats:

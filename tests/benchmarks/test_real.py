@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import learners, paired, real
 from benchmarks.counts import MODELS, measure_counts, poisson_deviance
-from benchmarks.learners import AutoGluon, Engine, EngineError, Explainable, HistGradient
+from benchmarks.learners import AutoGluon, Engine, EngineError, Explainable, HistGradient, XGBoost
 from benchmarks.paired import Difference, Outcome
 from benchmarks.real import main
 from benchmarks.tasks import (
@@ -315,12 +315,13 @@ def test_autogluon_runs_in_an_environment_of_its_own(tmp_path: Path, monkeypatch
     assert found.tolist() == [0.25] * 3
 
 
-def test_an_environment_without_autogluon_is_named() -> None:
+@pytest.mark.parametrize("engine", [AutoGluon, XGBoost])
+def test_an_environment_without_the_engine_is_named(engine: type[AutoGluon | XGBoost]) -> None:
     rows = np.zeros((2, 1)), np.array([True, False]), np.array([1.0, 2.0]), np.zeros((1, 1))
-    with pytest.raises(EngineError, match="could not run AutoGluon: ModuleNotFoundError"):
-        AutoGluon(Path(sys.executable)).predict(*rows)
+    with pytest.raises(EngineError, match=f"could not run {engine.name}: ModuleNotFoundError"):
+        engine(Path(sys.executable)).predict(*rows)
     with pytest.raises(EngineError, match="/nowhere/python cannot be run"):
-        AutoGluon(Path("/nowhere/python")).predict(*rows)
+        engine(Path("/nowhere/python")).predict(*rows)
 
 
 def test_engines_are_named_as_their_results_are() -> None:

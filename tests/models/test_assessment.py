@@ -28,8 +28,8 @@ MODEL = NeedModel(
 )
 
 
-def visits(number: int) -> list[dict[str, object]]:
-    return [event("visits", f"2025-{1 + at:02d}-01T10:00") for at in range(number)]
+def visits(number: int, **more: object) -> list[dict[str, object]]:
+    return [event("visits", f"2025-{1 + at:02d}-01T10:00", **more) for at in range(number)]
 
 
 def test_more_need_gives_a_higher_segment_a_longer_appointment_and_more_minutes() -> None:
@@ -133,7 +133,7 @@ def test_the_set_holds_the_suggestion_and_the_intervals_what_is_expected() -> No
 
 def test_a_site_is_assessed_by_its_own_limits() -> None:
     usual, strict = (
-        assess(SURE, DENTAL, SEGMENTS, history(visits=visits(3)), NOW, group=group) for group in (None, "strict")
+        assess(SURE, DENTAL, SEGMENTS, history(visits=visits(3, unit=unit)), NOW) for unit in ("usual", "strict")
     )
     assert usual.prediction_set
     assert strict.prediction_set == SEGMENTS.segments

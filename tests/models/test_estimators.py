@@ -149,3 +149,14 @@ def test_a_saved_glass_box_predicts_without_the_library(tmp_path: Path, monkeypa
     assert ExplainableBoosting.load(tmp_path).margins(X).tobytes() == fitted.margins(X).tobytes()
     with pytest.raises(ImportError):
         MAKERS["ebm"]().fit(X, REACHED)
+
+
+def test_a_logistic_model_learns_from_rows_spread_over_all_of_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.estimators import logistic
+
+    monkeypatch.setattr(logistic, "MOST_ROWS", 200)
+    monkeypatch.setattr(logistic, "BLOCK", 7)
+    found = Logistic(FEATURES).fit(X, REACHED)
+    monkeypatch.undo()
+    thinned = Logistic(FEATURES).fit(X[::3], REACHED[::3])
+    assert found.margins(X).tobytes() == thinned.margins(X).tobytes()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.dental import DENTAL
-from features.evaluate import Moments
 from models.assessment import assess
+from models.conformal import Conformal
 from models.need import ModelError
 from records import store
 from records.clock import instant
@@ -24,8 +25,9 @@ from tests.needs import needs
 from tests.training.conftest import Trained
 from training import score, spark, tracking
 from training.__main__ import main
+from training.compare import predict
+from training.examples import read_everyone
 from training.score import Asked, Scorer
-from training.slices import sites
 
 AS_OF = "2024-06-01T09:00"
 WHEN: datetime = instant(AS_OF)
@@ -49,8 +51,7 @@ def test_a_population_is_scored_as_its_patients_one_by_one(trained: Trained, sco
     for name in list(rows)[::150]:
         history = store.read_patient(trained.records, name)
         assert history is not None
-        site = str(sites(history, Moments.of([name], [WHEN]))[0])
-        said = assess(scorer.model, DENTAL, scorer.table, history, WHEN, group=site)
+        said = assess(scorer.model, DENTAL, scorer.table, history, WHEN)
         row = rows[name]
         assert row["status"] == said.status
         assert row["as_of"] == WHEN
@@ -135,7 +136,7 @@ def test_spark_is_given_the_features_of_everyone(
     (table, model_uri, out), *_ = given
     assert (model_uri, out) == ("models:/tarve-need/1", tmp_path / "out")
     assert table["patient_id"].equals(scored["patient_id"])
-    assert table.column_names == [*spark.KEYS, *DENTAL.names]
+    assert table.column_names == [*spark.KEYS, "site", *DENTAL.names]
 
 
 BARE = """
@@ -150,8 +151,11 @@ builtins.__import__ = guarded
 import mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("models:/tarve-need/1")
-rows = pd.read_parquet(sys.argv[2])[[column.name for column in model.metadata.signature.inputs]]
-model.predict(rows.head(200)).to_parquet(sys.argv[3])
+rows = pd.read_parquet(sys.argv[2]).rename(columns={"about.site": "site"})
+rows = rows[[column.name for column in model.metadata.signature.inputs]].head(200)
+model.predict(rows).to_parquet(sys.argv[3])
+nowhere = model.predict(rows.drop(columns="site"))
+assert nowhere["at_least_1"].notna().all() and nowhere["in_set_0"].dtype == bool
 assert not set(REFUSED) & set(sys.modules), set(REFUSED) & set(sys.modules)
 """
 
@@ -161,8 +165,37 @@ def test_the_logged_model_loads_without_the_code_of_training(trained: Trained, t
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     said, model = pd.read_parquet(tmp_path / "said.parquet"), tracking.load("1")
-    x = pq.read_table(trained.examples, columns=list(DENTAL.names)).slice(0, 200).to_pandas().to_numpy(np.float64)
-    assert np.array_equal(said[["at_least_1", "at_least_2"]].to_numpy(), model.predict(x).at_least)
+    rows = pq.read_table(trained.examples).slice(0, 200).to_pandas()
+    predicted = model.predict(rows[list(DENTAL.names)].to_numpy(np.float64), rows["about.site"].to_numpy(np.str_))
+    assert {"in_set_2", "visits_low", "minutes_high"} < set(said.columns)
+    for name, values in predicted.columns().items():
+        assert np.array_equal(said[name].to_numpy(), values), name
+
+
+def test_the_service_assesses_by_the_limits_that_the_report_evaluates(trained: Trained) -> None:
+    """A report predicts for rows of examples by their site; the service finds the site in the history itself."""
+    model, rows = tracking.load("1"), read_everyone(trained.examples)
+    model = replace(model, uncertainty=replace(model.uncertainty, sets=odd_limits(rows.about["site"])))
+    sizes = set()
+    for at in range(0, len(rows), len(rows) // 25):
+        row = rows.take(np.arange(len(rows)) == at)
+        history = store.read_patient(trained.records, str(row.patient_ids[0]))
+        assert history is not None
+        moment = datetime.fromtimestamp(int(row.as_of[0]) / 1e6, UTC)
+        served, reported = assess(model, DENTAL, Scorer.of(model).table, history, moment), predict(model, row)
+        names = [segment.name for segment in served.prediction_set or ()]
+        inside = np.flatnonzero(reported.prediction_set[0])
+        assert {Scorer.of(model).table.names[k] for k in inside} <= set(names)
+        sizes.add(len(names))
+        assert (served.visits_interval.low, served.visits_interval.high) == tuple(reported.visits_interval[0])
+        assert list(served.probabilities.values()) == reported.probabilities[0].tolist()
+    assert len(sizes) > 1
+
+
+def odd_limits(site: np.ndarray) -> Conformal:
+    """Limits of neighbouring sites differ: everything is possible in one, nothing but the likeliest in the next."""
+    names = np.unique(site).tolist()
+    return Conformal((0.0,) * 3, {name: (float(at % 2),) * 3 for at, name in enumerate(names)})
 
 
 @pytest.mark.nightly
@@ -177,3 +210,4 @@ def test_spark_says_the_same(trained: Trained, scored: pa.Table, tmp_path: Path)
     for name in ("visits", "minutes"):
         assert np.array_equal(found[name].to_numpy(), here[name].to_numpy(), equal_nan=True)
     assert np.array_equal(found["at_least_2"].to_numpy(), here["p.heavy"].to_numpy(), equal_nan=True)
+    assert np.array_equal(found["visits_high"].to_numpy(), here["visits_high"].to_numpy(), equal_nan=True)

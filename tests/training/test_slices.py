@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.evaluate import Moments
+from models.sites import NO_SITE, UNKNOWN
 from records.clock import instant
 from tests.rows import event, history, patient
-from training.slices import AGE, LEAST_SHOWN, NO_SITE, UNKNOWN, describe, dimensions, levels, shown, thirds
+from training.slices import AGE, LEAST_SHOWN, describe, dimensions, levels, shown, thirds
 
 
 def test_a_moment_is_described_by_what_was_known_then() -> None:
