@@ -31,14 +31,14 @@ from serving.following import Follower, follow, while_child_of
 from serving.house import House
 from serving.keys import KeyFolderError, demo_key, demo_passwords
 from serving.release import ALIAS, RegistryError, Release, ReleaseError, pull, stored
-from serving.settings import Settings
+from serving.settings import Settings, SettingsError
 from serving.shelf import MODEL_NAME, Shelf
 from serving.tenants import AccessError
 from serving.tokens import demo_token
 from serving.words import LANGUAGES
 
 PORT = 3000
-EXPECTED = (ReleaseError, client.AskError, KeyFolderError, AccessError, DatabaseError)
+EXPECTED = (ReleaseError, client.AskError, KeyFolderError, AccessError, DatabaseError, SettingsError)
 """What ends a command with its sentence; everything else is a fault of ours."""
 
 

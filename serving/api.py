@@ -28,12 +28,13 @@ from serving.door import Door
 from serving.faults import named, refusals
 from serving.guard import Refused, SizeLimit, Watch, refusal
 from serving.house import House
+from serving.limits import Buckets, RateLimit
 from serving.metrics import MEDIA_TYPE, Metrics
 from serving.pages.gate import page_gate
 from serving.pages.routes import Pages
 from serving.release import Release
 from serving.tokens import Tokens
-from serving.wire import MOST_BYTES, MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError
+from serving.wire import MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError
 
 TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 """FastAPI's own telemetry is off: it would record raw paths and the messages of errors."""
@@ -85,7 +86,8 @@ def create_app(
     _other_routes(app, release, metrics, now)
     _pages(app, _document(app, release))
     _require_rules(app)
-    app.add_middleware(SizeLimit, most_bytes=MOST_BYTES)
+    app.add_middleware(SizeLimit, most_bytes=house.settings.most_bytes)
+    app.add_middleware(RateLimit, buckets=Buckets(house.settings.rate, house.settings.burst))
     tokens = Tokens(house.directory, house.settings.public_url, now, house.ledger.spend)
     app.add_middleware(Door, tokens=tokens, gate=gate)
     app.add_middleware(Watch, metrics=metrics)
@@ -95,8 +97,8 @@ def create_app(
             CORSMiddleware,
             allow_origins=house.directory.origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-            expose_headers=["Content-Language"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
+            expose_headers=["Content-Language", "Retry-After", "X-Request-Id"],
         )
     metrics.know(route.path for route in app.routes if hasattr(route, "path"))
     return app

@@ -78,11 +78,17 @@ _ALL: dict[int, dict[str, Any]] = {
         f"holds more than {MOST_ROWS:,} rows; post only what the model reads",
     ),
     422: _example("The structure is wrong.", "history.visits[3].event_time", "is not an ISO 8601 date or time"),
-    500: _example("The service failed.", "", "the service failed; its log names the cause under 5f0c3a9d21be"),
+    429: _example("The caller, or everybody together, asks too often.", "", "you ask too often; wait and try again")
+    | {"headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}},
+    500: _example(
+        "The service failed.",
+        "",
+        "the service failed; its log names the cause under 5f0c3a9d-21be-4c52-9d0e-7a6b1c2d3e4f",
+    ),
     503: _example("A database that is needed is away.", "", _NOT_NOW),
 }
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, as the document shows them; 401, 403 and 500 are always among them."""
-    return {status: _ALL[status] for status in sorted({401, 403, 500, *statuses})}
+    """The refusals of a route, as the document shows them; 401, 403, 429 and 500 are always among them."""
+    return {status: _ALL[status] for status in sorted({401, 403, 429, 500, *statuses})}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
+
+from serving.logs import REQUEST, request_id
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from serving.metrics import Metrics
 
 LOG = logging.getLogger("tarve.serving")
+REQUESTS = logging.getLogger("tarve.requests")
 
 
 class Refused(Exception):  # noqa: N818 - it reads as what it says
@@ -35,10 +38,11 @@ def refusal(status: int, *faults: tuple[str, str], headers: dict[str, str] | Non
 
 
 class Watch:
-    """Count every request, and turn an unforeseen error into a 500 that says nothing but a request id.
+    """Name, count and log every request, and turn an unforeseen error into a 500 that says nothing but its id.
 
     The error stops here: one layer up the server would log its message, which may hold a value of the input. The log
-    gets the error's type and the line of code, which hold none.
+    gets the error's type and the line of code, which hold none. The id is the caller's own where it offers one, and is
+    in every answer.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -50,25 +54,40 @@ class Watch:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
+        named = request_id(Headers(scope=scope).get("x-request-id", ""))
+        token = REQUEST.set(named)
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", named.encode())]}
             await send(message)
 
         try:
             await self.app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the server's log
-            request_id = uuid.uuid4().hex[:12]
-            LOG.error("request %s failed: %s at %s", request_id, type(error).__name__, _place(error))  # noqa: TRY400
+            LOG.error("request %s failed: %s at %s", named, type(error).__name__, _place(error))  # noqa: TRY400
             if not status:
-                what = f"the service failed; its log names the cause under {request_id}"
-                await refusal(500, ("", what), headers={"X-Request-Id": request_id})(scope, receive, watched)
+                what = f"the service failed; its log names the cause under {named}"
+                await refusal(500, ("", what))(scope, receive, watched)
+        except asyncio.CancelledError:
+            status = status or 504  # given up by the front
+            raise
         finally:
-            route: Any = scope.get("route")
-            path = getattr(route, "path", None) or scope.get("tarve.route")
-            self.metrics.request(path, status or 500, time.perf_counter() - began)
+            self._note(scope, status or 500, time.perf_counter() - began)
+            REQUEST.reset(token)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route: Any = scope.get("route")
+        path = getattr(route, "path", None) or scope.get("tarve.route")
+        self.metrics.request(path, status, seconds)
+        if REQUESTS.isEnabledFor(logging.INFO):
+            caller = scope.get("state", {}).get("caller")
+            told = {"method": scope["method"], "route": path, "status": status, "ms": round(seconds * 1e3, 1)}
+            # The issuer and its tenant are organisations; the subject may be a person, and is in the audit alone.
+            whose = {} if caller is None else {"issuer": caller.issuer, "tenant": caller.tenant.name}
+            REQUESTS.info("answered", extra={"told": told | whose})
 
 
 def _place(error: Exception) -> str:

@@ -3,7 +3,8 @@
 Everything of BentoML that would phone home, log a path or keep an unbounded label is off.
 
 Settings, from the environment: `TARVE_WORKERS`, the number of worker processes (1); `TARVE_DRAIN_SECONDS`, how long a
-worker that is told to stop still takes requests (1); and those of `serving.settings`.
+worker that is told to stop still takes requests (1); `TARVE_LOG_REQUESTS`, whether every request gets a line in the
+log (true); and those of `serving.settings`.
 
 Start it with `python -m serving start`: BentoML's own command reports its use before it imports this module, unless
 `BENTOML_DO_NOT_TRACK=True` is already set.
@@ -25,8 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import bentoml
 
+from serving import logs
 from serving.front import Before, Front
-from serving.settings import Settings
 from serving.shelf import Shelf
 
 SECONDS = 10
@@ -55,8 +56,10 @@ class Tarve:
         from serving.api import create_app  # noqa: PLC0415
         from serving.house import House  # noqa: PLC0415
         from serving.metrics import Metrics  # noqa: PLC0415
+        from serving.settings import Settings  # noqa: PLC0415
         from serving.succession import Succession  # noqa: PLC0415
 
+        logs.set_up(requests=os.environ.get("TARVE_LOG_REQUESTS", "true").lower() != "false")
         self.house, metrics = House.open(Settings.read()), Metrics()
         self.succession = Succession(
             Shelf.of_bentoml(),

@@ -10,6 +10,9 @@
 - `TARVE_ANCHORS`: file beside the database to which the head of the audit is copied.
 - `TARVE_ACCESS`: file that names the tenants and the issuers whose tokens hold (`serving.tenants`); without one the
   service knows the demo's issuer alone.
+- `TARVE_RATE`, `TARVE_BURST`: how many requests a second one caller may send to one worker for long, and how many at
+  once after a pause (50 and 100); a rate of 0 sets no limit.
+- `TARVE_MOST_BYTES`: bytes of a request's body (5,000,000).
 """
 
 from __future__ import annotations
@@ -20,8 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from serving.wire import MOST_BYTES
+
 PUBLIC_URL = "http://127.0.0.1:3000"
 RECORDS = "var/records"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Settings:
     """The settings of one service; what each means stands in the module's docstring.
 
     Attributes:
+        rate: no limit by default under one folder: a test or a benchmark is one caller.
         records: a folder, a database's URL, or None when there is no record store.
     """
 
@@ -39,6 +49,9 @@ class Settings:
     keys: Path
     anchors: Path
     access: Path | None
+    rate: float = 50.0
+    burst: float = 100.0
+    most_bytes: int = MOST_BYTES
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -52,6 +65,9 @@ class Settings:
             keys=Path(environment.get("TARVE_KEYS", "var/keys")),
             anchors=Path(environment.get("TARVE_ANCHORS", "var/audit-anchors.txt")),
             access=Path(access) if access else None,
+            rate=_number(environment, "TARVE_RATE", 50.0),
+            burst=_number(environment, "TARVE_BURST", 100.0),
+            most_bytes=int(_number(environment, "TARVE_MOST_BYTES", MOST_BYTES)),
         )
 
     @classmethod
@@ -65,7 +81,24 @@ class Settings:
             keys=folder / "keys",
             anchors=folder / "audit-anchors.txt",
             access=None,
+            rate=0,
         )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    """A number from 0 on.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    said = environment.get(name, "")
+    try:
+        number = float(said) if said else default
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise SettingsError(f"{name} must be a number from 0 on")
+    return number
 
 
 def _records(named: str) -> Path | str | None:
