@@ -4,9 +4,9 @@
 
 One run, all targets in turn in every round, medians over the rounds. A whole assessment is: 120 events posted as JSON,
 checked; features, probabilities, prediction set, intervals, reasons; the answer kept with its snapshot, its record
-event and its line of the audit, committed to disk. The others do less: the bare endpoint (Starlette) answers two
-letters; FastAPI and `mlflow models serve` predict with the same model from ready features, and neither explain nor keep
-anything. All run on uvicorn, except what `mlflow models serve` brings. CPU is that of a server's whole process tree.
+event and its line of the audit, committed to disk. The others do less: the bare endpoint (Starlette) receives the same
+request and answers two letters; FastAPI and `mlflow models serve` predict with the same model from ready features, and
+neither explain nor keep anything. All run on uvicorn. CPU is that of a server's whole process tree.
 
 Load comes from one process over open connections. Throughput: 16 callers, each asks again as soon as it is answered.
 Latency at a rate: requests are sent when they are due, whether or not others are answered, and their time counts from
@@ -272,12 +272,13 @@ def features_of(question: bytes) -> list[float | None]:
 
 
 def bare() -> Starlette:
-    """The bare endpoint: nothing is read, nothing is done."""
+    """The bare endpoint: the same request is received, and nothing is done with it."""
 
-    async def hello(_: StarletteRequest) -> Response:
+    async def received(request: StarletteRequest) -> Response:
+        await request.body()
         return Response(b"{}", media_type="application/json")
 
-    return Starlette(routes=[Route("/", hello, methods=["GET"])])
+    return Starlette(routes=[Route("/", received, methods=["GET", "POST"])])
 
 
 class Features(BaseModel):
@@ -318,11 +319,12 @@ def save_for_mlflow(release: Path, folder: Path) -> None:
 def targets(scratch: Path, learnt: Learnt) -> Iterator[list[Target]]:
     """All servers, started one after another, so that the time of each start is its own."""
     save_for_mlflow(learnt.release, scratch / "mlflow")
+    whole = [Request.of("POST", "/", one) for one in learnt.questions]
     rows = [Request.of("POST", "/predict", orjson.dumps({"values": row})) for row in learnt.rows]
     split = [orjson.dumps({"dataframe_split": {"columns": DENTAL.names, "data": [row]}}) for row in learnt.rows]
     with ExitStack() as stack:
         yield [
-            stack.enter_context(served(BARE, scratch, uvicorn("bare"), "/", [Request.of("GET", "/")])),
+            stack.enter_context(served(BARE, scratch, uvicorn("bare"), "/", whole)),
             stack.enter_context(served(FASTAPI, scratch, uvicorn("ready_features"), "/openapi.json", rows,
                                        {RELEASE: str(learnt.release)})),
             stack.enter_context(served(MLFLOW, scratch, mlflow_serve(scratch / "mlflow"), "/ping",

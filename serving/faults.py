@@ -10,6 +10,8 @@ from serving.wire import MOST_BYTES, MOST_ROWS, OURS, Faults
 MOST_FAULTS = 20
 """Faults named in one refusal; the rest are only counted."""
 
+EXAMPLE_ID = "5f0c3a9d-21be-4c52-9d0e-7a6b1c2d3e4f"
+
 WHAT = {
     "missing": "is missing",
     "bool_type": "must be true or false",

@@ -33,16 +33,23 @@ class Heard:
 
 
 class Shelf:
-    """The releases in one folder."""
+    """The releases in one folder.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: where releases are fetched to.
+        packed: where a release lies that was packed with the code; it will do until one was fetched.
+    """
+
+    def __init__(self, folder: Path, packed: Path | None = None) -> None:
+        self.folder, self._packed = folder, packed
 
     @classmethod
     def of_bentoml(cls) -> Self:
         """The shelf in the BentoML model store that the environment names."""
         home = os.environ.get("BENTOML_HOME") or "~/bentoml"
-        return cls(Path(home).expanduser() / "models" / MODEL_NAME)
+        # A bento holds its code in `src` and, in an image, its models beside it.
+        packed = Path(__file__).resolve().parents[2] / "models" / MODEL_NAME
+        return cls(Path(home).expanduser() / "models" / MODEL_NAME, packed)
 
     def champion(self) -> Path | None:
         """The folder of the champion; None when none was ever fetched."""
@@ -64,14 +71,11 @@ class Shelf:
             return None
 
     def releases(self) -> list[Path]:
-        """The champion, then all others, the newest first."""
+        """The champion, then all others, the newest first, then what was packed with the code."""
         first = self.champion()
-        try:
-            others = [folder for folder in self.folder.iterdir() if folder.is_dir() and folder != first]
-        except OSError:
-            others = []
-        others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-        return others if first is None else [first, *others]
+        others = [folder for folder in _folders(self.folder) if folder != first]
+        found = others if first is None else [first, *others]
+        return found if self._packed is None else [*found, *_folders(self._packed)]
 
     def point(self, version: str) -> None:
         """Make a version the champion; a reader sees the one before or this one, nothing between."""
@@ -93,6 +97,15 @@ class Shelf:
         said = {"reached_at": None if reached is None else reached.isoformat(), "trouble": trouble}
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(self.folder / HEARD, json.dumps(said))
+
+
+def _folders(within: Path) -> list[Path]:
+    """The folders within another, the newest first; none when it is not there."""
+    try:
+        found = [folder for folder in within.iterdir() if folder.is_dir()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
 
 
 def _write(file: Path, text: str) -> None:

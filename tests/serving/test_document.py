@@ -56,7 +56,7 @@ def test_the_examples_of_the_document_work(api: Asker) -> None:
 
 def test_every_refusal_is_documented_in_one_shape(api: Asker) -> None:
     responses = api.get("/openapi.json").json()["paths"]["/v1/assess"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "401", "403", "404", "413", "422", "500", "503"}
+    assert set(responses) == {"200", "400", "401", "403", "404", "413", "422", "429", "500", "503"}
     for status in set(responses) - {"200", "401", "403"}:
         content = responses[status]["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Faults"}

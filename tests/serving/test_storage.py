@@ -58,6 +58,10 @@ def test_many_workers_may_take_the_steps_at_once(url: str) -> None:
     opened = engine(url)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: prepare(opened, KEPT_STEPS), range(4)))
+    with opened.connect() as connection:
+        # Each step was taken once: one row counts them, and the head of the audit stands once.
+        assert connection.execute(text("SELECT steps FROM kept_version")).all() == [(len(KEPT_STEPS.steps),)]
+        assert connection.execute(text("SELECT number FROM audit_head")).all() == [(0,)]
     opened.dispose()
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 import weakref
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,15 @@ from serving.succession import Succession
 from tests.serving.asker import KNOWN, NOW, authority, posted
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """The settings of the garbage collector are the process's; they are as before after a test."""
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
 
 
 @pytest.fixture
@@ -230,7 +240,6 @@ def test_a_running_succession_sees_a_new_champion_and_lets_go_of_the_old_one(
         wait_for(lambda: old() is None)
     finally:
         succession.close()
-        gc.unfreeze()
 
 
 def wait_for(what: Any) -> None:
@@ -254,7 +263,6 @@ def test_a_shelf_that_cannot_be_looked_at_is_logged_and_looked_at_again(
     monkeypatch.setattr(shelf, "heard", away)
     wait_for(lambda: "the releases cannot be looked at: the disk is away" in caplog.text)
     succession.close()
-    gc.unfreeze()
 
 
 def test_what_is_heard_of_the_registry_is_kept_over_its_absence(shelf: Shelf) -> None:
