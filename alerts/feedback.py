@@ -30,6 +30,10 @@ from records.database.tables import DATABASE_TABLES, RETRACTIONS
 SOURCE = "feedback"
 """Where the events made from feedback come from."""
 
+MOST_VISITS, MOST_PROCEDURES = 100, 100
+"""Visits of one feedback, procedures of one visit: far above what care takes, and a bound for mistakes."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 TOO_LATE = {
     "fi": "Hoitopalautteen voi perua itse vain lähetyspäivänä ({day}). Perumista voi pyytää: {contact}.",
@@ -109,7 +113,7 @@ class VisitMade(_Content):
     minutes: int = Field(ge=0, le=1440)
     profession: Literal["dentist", "specialist", "hygienist", "assistant", "other"]
     urgency: Literal["emergency", "urgent", "routine"] = "routine"
-    procedures: list[ProcedureDone] = Field(default_factory=list)
+    procedures: list[ProcedureDone] = Field(default_factory=list, max_length=MOST_PROCEDURES)
 
 
 class Feedback(_Content):
@@ -122,10 +126,10 @@ class Feedback(_Content):
         corrects: the cancelled feedback in whose place this one comes.
     """
 
-    voucher_id: str
-    visits: list[VisitMade] = Field(default_factory=list)
+    voucher_id: Name
+    visits: list[VisitMade] = Field(default_factory=list, max_length=MOST_VISITS)
     ends_care: bool
-    corrects: str | None = None
+    corrects: Name | None = None
 
 
 @dataclass(frozen=True)

@@ -48,21 +48,41 @@ def as_html(report: Report, language: str) -> str:
         language: fi, sv or en.
     """
     words = _Words(language, report.names)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    return (
+        page_templates()
+        .get_template("report.html")
+        .render(
+            language=language,
+            words=words.page,
+            moment=words.moment(report.as_of),
+            limit=LIMIT,
+            examples=[words.definition(name) for name in report.examples],
+            sections=[_section(section, words) for section in report.sections],
+        )
+    )
+
+
+def page_templates(*more: Path) -> Environment:
+    """The templates of this room, which share one style; and those of other folders, which may use it."""
+    return Environment(
+        loader=FileSystemLoader([Path(__file__).parent / "templates", *more]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(
-        language=language,
-        words=words.page,
-        moment=words.moment(report.as_of),
-        limit=LIMIT,
-        examples=[words.definition(name) for name in report.examples],
-        sections=[_section(section, words) for section in report.sections],
-    )
+
+
+def written_moment(moment: datetime, language: str) -> str:
+    """A moment on the clock of Helsinki, as it stands on a page."""
+    local = moment.astimezone(HELSINKI)
+    return _MOMENT.get(language, "{0.day} {0:%B %Y}, {0:%H:%M}").format(local)
+
+
+def written_number(number: int, language: str) -> str:
+    """A whole number as it stands on a page."""
+    separated = f"{number:,}"
+    return separated if language == "en" else separated.replace(",", "\N{NO-BREAK SPACE}")
 
 
 @dataclass(frozen=True)
@@ -77,12 +97,10 @@ class _Words:
         return PAGE[self.language]
 
     def moment(self, moment: datetime) -> str:
-        local = moment.astimezone(HELSINKI)
-        return _MOMENT.get(self.language, "{0.day} {0:%B %Y}, {0:%H:%M}").format(local)
+        return written_moment(moment, self.language)
 
     def number(self, number: int) -> str:
-        separated = f"{number:,}"
-        return separated if self.language == "en" else separated.replace(",", "\N{NO-BREAK SPACE}")
+        return written_number(number, self.language)
 
     def percent(self, part: int, whole: int) -> str:
         found = share(part, whole)

@@ -87,6 +87,7 @@ class Rule(Generic[SettingsT]):
         limits: names of the limits that a definition must give to use it.
         settings: what a definition may set for it.
         after_end: whether its alerts are about vouchers that are closed.
+        overdue: whether its alerts say that the client is late, and belong on an officer's list.
     """
 
     version: int
@@ -96,6 +97,7 @@ class Rule(Generic[SettingsT]):
     limits: Sequence[str] = ()
     settings: type[SettingsT] = Settings  # type: ignore[assignment]
     after_end: bool = False
+    overdue: bool = False
 
     def __post_init__(self) -> None:
         if set(self.why) != set(LANGUAGES):

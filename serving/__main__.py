@@ -101,13 +101,13 @@ def _ask(asked: argparse.Namespace) -> int:
 
 def _show_token(asked: argparse.Namespace) -> int:
     url = asked.url or Settings.read().public_url
-    sys.stdout.write(f"{_token(asked.role, url, asked.seconds, asked.patient)}\n")
+    sys.stdout.write(f"{_token(asked.role, url, asked.seconds, patient=asked.patient, provider=asked.provider)}\n")
     return 0
 
 
-def _token(role: str, url: str, seconds: int = 3_600, patient: str | None = None) -> str:
+def _token(role: str, url: str, seconds: int = 3_600, **named: str | None) -> str:
     key = demo_key(Settings.read().keys)
-    return demo_token(key, role, url.rstrip("/"), datetime.now(UTC), seconds=seconds, patient=patient)
+    return demo_token(key, role, url.rstrip("/"), datetime.now(UTC), seconds=seconds, **named)
 
 
 def _users(_: argparse.Namespace) -> int:
@@ -196,6 +196,7 @@ def _add_token(commands: Any) -> None:
     token = commands.add_parser("token", help="show a bearer token of the demo's issuer")
     token.add_argument("--role", choices=sorted(ROLES), required=True, help="what it allows")
     token.add_argument("--patient", help="the patient whom it names, for roles that see one patient")
+    token.add_argument("--provider", help="the provider whom it names, for roles that speak for one")
     token.add_argument("--url", help="address of the service that it is for (TARVE_PUBLIC_URL)")
     token.add_argument("--seconds", type=int, default=3_600, help="how long it holds (%(default)s)")
     token.set_defaults(run=_show_token)

@@ -21,6 +21,12 @@ SCOPES: Mapping[str, str] = {
     "record": "see the history that an assessment was made from, and what made it so",
     "model.read": "read what runs here",
     "metrics.read": "read the numbers for the operator",
+    "portal": "read the portal messages of the provider whom the token names",
+    "treatment-feedback": "send and cancel treatment feedback of the provider whom the token names",
+    "vouchers.report": "read how many vouchers, messages and cancellations there were",
+    "vouchers.overdue": "read which clients are overdue",
+    "vouchers.mend": "see undelivered messages, send them again, and cancel any treatment feedback",
+    "receipts": "tell what became of text messages",
 }
 """What a token can allow."""
 
@@ -30,13 +36,14 @@ ROLES: Mapping[str, frozenset[str]] = {
     "clinician": frozenset({"assessments.launched", "interview", "decide", "model.read", "record"}),
     "data-scientist": frozenset({"batch", "metrics.read", "model.read"}),
     "operator": frozenset({"metrics.read", "model.read"}),
-    "officer": frozenset({"model.read"}),
-    "provider": frozenset(),
+    "officer": frozenset({"model.read", "vouchers.report", "vouchers.overdue", "vouchers.mend"}),
+    "provider": frozenset({"portal", "treatment-feedback"}),
+    "gateway": frozenset({"receipts"}),
 }
 """Role -> its scopes. An agent books and is told what to book; a clinician also sees the history behind it. A data
 scientist asks for assessments but reads nobody's; an operator sees no patient at all."""
 
-DEMO_ROLES = tuple(sorted(ROLES.keys() - {"booking-system", "provider"}))
+DEMO_ROLES = tuple(sorted(ROLES.keys() - {"booking-system", "provider", "gateway"}))
 """Roles of people who have something to do at the pages; each is the name of a user of the demo."""
 
 Credential = Literal["none", "bearer", "cds", "session"]
@@ -74,6 +81,9 @@ def _person(*scopes: str) -> Rule:
     return Rule("session", frozenset(scopes), "TREAT")
 
 
+OF_PROVIDER = frozenset({"portal", "treatment-feedback"})
+"""Scopes that hold only for a token that names a provider, and from an issuer that may speak for it."""
+
 READING = ("assessments.read", "assessments.launched")
 
 ROUTES: Mapping[tuple[str, str], Rule] = {
@@ -87,6 +97,20 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/assessments/{assessment_id}"): _bearer(*READING, purpose="TREAT"),
     ("POST", "/v1/assessments/{assessment_id}/answers"): _bearer("interview", purpose="TREAT"),
     ("POST", "/v1/assessments/{assessment_id}/decision"): _bearer("decide", purpose="TREAT"),
+    ("GET", "/v1/portal/messages"): _bearer("portal", purpose="TREAT"),
+    ("POST", "/v1/portal/messages/{message_id}/read"): _bearer("portal", purpose="TREAT"),
+    ("POST", "/v1/treatment-feedback"): _bearer("treatment-feedback", purpose="TREAT"),
+    ("GET", "/v1/treatment-feedback/{feedback_id}"): _bearer("treatment-feedback", purpose="TREAT"),
+    ("POST", "/v1/treatment-feedback/{feedback_id}/cancel"): _bearer("treatment-feedback", purpose="TREAT"),
+    ("GET", "/v1/vouchers/report"): _bearer("vouchers.report", purpose="HOPERAT"),
+    ("GET", "/v1/vouchers/report.csv"): _bearer("vouchers.report", purpose="HOPERAT"),
+    ("GET", "/v1/vouchers/report.html"): _bearer("vouchers.report", purpose="HOPERAT"),
+    ("GET", "/v1/vouchers/overdue"): _bearer("vouchers.overdue", purpose="HOPERAT"),
+    ("GET", "/v1/vouchers/overdue.html"): _bearer("vouchers.overdue", purpose="HOPERAT"),
+    ("GET", "/v1/vouchers/dead-letters"): _bearer("vouchers.mend", purpose="HOPERAT"),
+    ("POST", "/v1/vouchers/dead-letters/send-again"): _bearer("vouchers.mend", purpose="HOPERAT"),
+    ("POST", "/v1/vouchers/treatment-feedback/{feedback_id}/cancel"): _bearer("vouchers.mend", purpose="HOPERAT"),
+    ("POST", "/v1/receipts"): _bearer("receipts", purpose="HOPERAT"),
     ("GET", "/cds-services"): _open(),
     ("POST", "/cds-services/{service_id}"): _cds(),
     ("POST", "/cds-services/{service_id}/feedback"): _cds(),

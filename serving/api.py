@@ -34,6 +34,8 @@ from serving.pages.gate import page_gate
 from serving.pages.routes import Pages
 from serving.release import Release
 from serving.tokens import Tokens
+from serving.vouchers import officer, provider, receipts
+from serving.vouchers.counter import Counter
 from serving.wire import MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError
 
 TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
@@ -83,6 +85,10 @@ def create_app(
     cds.add_routes(app, desk, house.settings.public_url, metrics, connect)
     gate = page_gate(house, now)
     Pages(desk, house, metrics, gate).add_to(app, connect)
+    counter = Counter(house, now)
+    provider.add_routes(app, counter)
+    officer.add_routes(app, counter, release)
+    receipts.add_routes(app, counter)
     _other_routes(app, release, metrics, now)
     _pages(app, _document(app, release))
     _require_rules(app)

@@ -6,7 +6,7 @@ A line names no patient but by a keyed hash, and holds no free text and no token
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -16,7 +16,27 @@ import orjson
 from records.identity import looks_like_identity_code
 from serving.keys import Secrets
 
-Deed = Literal["assess", "answer", "read", "decide", "hook", "feedback", "reproduce", "sign-in", "sign-out"]
+Deed = Literal[
+    "assess",
+    "answer",
+    "read",
+    "decide",
+    "hook",
+    "feedback",
+    "reproduce",
+    "sign-in",
+    "sign-out",
+    "read-portal",
+    "mark-read",
+    "report-care",
+    "read-treatment-feedback",
+    "cancel-treatment-feedback",
+    "read-report",
+    "read-overdue",
+    "read-dead-letters",
+    "send-again",
+    "receipt",
+]
 ACTIONS: Mapping[Deed, str] = {
     "assess": "E",
     "answer": "E",
@@ -27,8 +47,18 @@ ACTIONS: Mapping[Deed, str] = {
     "reproduce": "R",
     "sign-in": "E",
     "sign-out": "E",
+    "read-portal": "R",
+    "mark-read": "U",
+    "report-care": "C",
+    "read-treatment-feedback": "R",
+    "cancel-treatment-feedback": "U",
+    "read-report": "R",
+    "read-overdue": "R",
+    "read-dead-letters": "R",
+    "send-again": "U",
+    "receipt": "C",
 }
-"""What each deed is to FHIR: execute, read, create."""
+"""What each deed is to FHIR: execute, read, create, update."""
 
 PATIENT, ASSESSMENT, DEED = "urn:tarve:patient", "urn:tarve:assessment", "urn:tarve:deed"
 _TYPE = {
@@ -67,11 +97,13 @@ class Object:
         patient: keyed hash of the patient.
         assessment: the assessment.
         details: what else is known of it, as the model's version, by name.
+        others: whatever else, as kind and name: a message, a treatment feedback, more patients by their keyed hash.
     """
 
     patient: str | None = None
     assessment: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    others: Sequence[tuple[str, str]] = ()
 
 
 def line(deed: Deed, actor: Actor, thing: Object, at: datetime, secrets: Secrets) -> str:
@@ -113,3 +145,5 @@ def _entities(thing: Object) -> Any:
             "what": {"identifier": {"system": ASSESSMENT, "value": thing.assessment}},
             "role": {"system": _ROLES, "code": "3", "display": "Report"},
         } | ({"detail": details} if details else {})
+    for kind, name in thing.others:
+        yield {"what": {"identifier": {"system": f"urn:tarve:{kind}", "value": name}}}

@@ -23,6 +23,14 @@ WHAT = {
     "too_long": "holds too many",
     "too_short": "is empty",
     "string_too_long": "is too long",
+    "string_type": "must be text",
+    "extra_forbidden": "holds a member that is not known",
+    "timezone_aware": "is a time without an offset, as +02:00",
+    "datetime_from_date_parsing": "is not an ISO 8601 time",
+    "datetime_parsing": "is not an ISO 8601 time",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_parsing": "must be true or false",
 }
 """Sentences for the error types that structure can have here. Pydantic's own texts may repeat the input."""
 
@@ -50,7 +58,8 @@ def _where(fault: Any) -> str:
     """The member as a person writes it. Only declared names and positions can be part of it."""
     if fault["type"] == OURS and fault["ctx"]["where"]:
         return str(fault["ctx"]["where"])
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"][1:]]
+    named = fault["loc"][1:-1] if fault["type"] == "extra_forbidden" else fault["loc"][1:]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in named]
     return "".join(parts).lstrip(".") or "body"
 
 

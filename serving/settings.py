@@ -8,6 +8,8 @@
   others may be let into the first one.
 - `TARVE_KEYS`: folder of the secret keys; made at the first start.
 - `TARVE_ANCHORS`: file beside the database to which the head of the audit is copied.
+- `TARVE_VOUCHERS`: URL of the database of vouchers, their alerts and messages (`python -m alerts`); without one the
+  service knows of no vouchers.
 - `TARVE_ACCESS`: file that names the tenants and the issuers whose tokens hold (`serving.tenants`); without one the
   service knows the demo's issuer alone.
 - `TARVE_RATE`, `TARVE_BURST`: how many requests a second one caller may send to one worker for long, and how many at
@@ -40,6 +42,7 @@ class Settings:
     Attributes:
         rate: no limit by default under one folder: a test or a benchmark is one caller.
         records: a folder, a database's URL, or None when there is no record store.
+        vouchers: a database's URL, or None when there is none.
     """
 
     public_url: str
@@ -52,6 +55,7 @@ class Settings:
     rate: float = 50.0
     burst: float = 100.0
     most_bytes: int = MOST_BYTES
+    vouchers: str | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -68,6 +72,7 @@ class Settings:
             rate=_number(environment, "TARVE_RATE", 50.0),
             burst=_number(environment, "TARVE_BURST", 100.0),
             most_bytes=int(_number(environment, "TARVE_MOST_BYTES", MOST_BYTES)),
+            vouchers=environment.get("TARVE_VOUCHERS") or None,
         )
 
     @classmethod

@@ -6,6 +6,7 @@ The operator's access file (`TARVE_ACCESS`, TOML) lists them; a token of anybody
     name = "helsinki"
     language = "fi"                                      # of cards, when the caller does not say
     records = true                                       # may ask about the patients of the record store
+    vouchers = true                                      # the vouchers that are watched here are this tenant's
     fhir_servers = ["https://fhir.example.fi/r4"]        # may be asked for what a call lacks
     origins = ["https://booking.example.fi"]             # pages that may call from a browser
     frames = ["https://ehr.example.fi"]                  # pages that may show ours in a frame of theirs
@@ -20,6 +21,12 @@ The operator's access file (`TARVE_ACCESS`, TOML) lists them; a token of anybody
     issuer = "https://booking.example.fi"
     keys = "booking.jwks.json"                           # a file beside this one, or keys_url = "https://..."
     scopes = ["cds", "assess", "assessments.read", "decide"]
+
+    [[tenant.issuer]]
+    issuer = "https://sign-in.example.fi"
+    keys = "sign-in.jwks.json"
+    scopes = ["portal", "treatment-feedback"]
+    providers = ["*"]                                    # providers for whom its tokens may speak; "*" is all
 
 Without the file the service knows one tenant, `demo`, and one issuer, whose key it makes at the first start.
 """
@@ -89,6 +96,7 @@ class Tenant:
         name: short name; a part of pseudonyms, so it never changes.
         language: of cards, when the caller names none.
         records: whether the record store holds this tenant's patients.
+        vouchers: whether the vouchers that are watched here are this tenant's.
         fhir_servers: base URLs of FHIR servers that may be asked for what a call lacks.
         origins: origins of pages that may call from a browser.
         smart_launch: URL of the clinician's page, which cards link to; None for no link.
@@ -99,6 +107,7 @@ class Tenant:
     name: str
     language: Language = "fi"
     records: bool = False
+    vouchers: bool = False
     fhir_servers: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     smart_launch: str | None = None
@@ -108,12 +117,17 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Issuer:
-    """Somebody whose signed tokens hold: for one tenant, and for no more than these scopes."""
+    """Somebody whose signed tokens hold: for one tenant, and for no more than these scopes and providers."""
 
     name: str
     tenant: Tenant
     scopes: frozenset[str]
     keys: Keys
+    providers: frozenset[str] = frozenset()
+
+    def speaks_for(self, provider: object) -> bool:
+        """Whether its tokens may name a provider."""
+        return isinstance(provider, str) and bool(provider) and not self.providers.isdisjoint({provider, "*"})
 
 
 @dataclass(frozen=True)
@@ -189,9 +203,9 @@ class Directory:
 
 def demo_directory(key: ECKey, **more: Any) -> Directory:
     """The directory of the demo: one tenant, one issuer who may grant everything."""
-    tenant = Tenant(DEMO_TENANT, records=True, **more)
+    tenant = Tenant(DEMO_TENANT, records=True, vouchers=True, **more)
     public = KeySet([ECKey.import_key(key.as_dict(private=False))])
-    issuer = Issuer(DEMO_ISSUER, tenant, frozenset(SCOPES), FixedKeys(public))
+    issuer = Issuer(DEMO_ISSUER, tenant, frozenset(SCOPES), FixedKeys(public), frozenset("*"))
     return Directory({tenant.name: tenant}, {issuer.name: issuer})
 
 
@@ -243,7 +257,8 @@ def _directory(entries: list[Any], folder: Path, fetch: Callable[[str], Any]) ->
         for client in tenant.smart:
             _once(launching, client.fhir_server, client)
         for said in entry.get("issuer", ()):
-            issuer = Issuer(said["issuer"], tenant, _scopes(said), _keys(said, folder, fetch))
+            providers = frozenset(map(str, said.get("providers", ())))
+            issuer = Issuer(said["issuer"], tenant, _scopes(said), _keys(said, folder, fetch), providers)
             _once(issuers, issuer.name, issuer)
     return Directory(tenants, issuers)
 
@@ -258,6 +273,7 @@ def _tenant(entry: Any, folder: Path) -> Tenant:
         name=entry["name"],
         language=entry.get("language", "fi"),
         records=bool(entry.get("records", False)),
+        vouchers=bool(entry.get("vouchers", False)),
         fhir_servers=tuple(url.rstrip("/") for url in entry.get("fhir_servers", ())),
         origins=tuple(entry.get("origins", ())),
         smart_launch=entry.get("smart_launch"),

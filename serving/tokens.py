@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry, extract_compact
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 
-from serving.access import ROLES
+from serving.access import OF_PROVIDER, ROLES
 from serving.tenants import DEMO_ISSUER, Directory, FixedKeys, Issuer, Tenant
 
 CDS_ALGORITHMS = ("ES384", "RS384")
@@ -51,6 +51,7 @@ class Caller:
         subject: the caller's name with the issuer.
         scopes: what the token allows.
         patient: the patient whom the token names, for scopes that are limited to one.
+        provider: the provider for whom the caller speaks; None for callers of no provider.
     """
 
     issuer: str
@@ -58,6 +59,7 @@ class Caller:
     subject: str
     scopes: frozenset[str]
     patient: str | None = None
+    provider: str | None = None
 
 
 Spend = Callable[[str, datetime], Awaitable[bool]]
@@ -93,12 +95,14 @@ class Tokens:
         granted = claims.get("scope")
         asked = set(granted.split()) if isinstance(granted, str) else set()
         patient = claims.get("patient")
+        provider = claims["provider"] if issuer.speaks_for(claims.get("provider")) else None
         caller = Caller(
             issuer.name,
             issuer.tenant,
             claims["sub"],
-            frozenset(asked & issuer.scopes) - {"cds"},
+            frozenset(asked & issuer.scopes) - {"cds"} - (OF_PROVIDER if provider is None else set()),
             patient if isinstance(patient, str) and patient else None,
+            provider,
         )
         self._remember(name, caller, claims["exp"])
         return caller
@@ -167,7 +171,14 @@ class Tokens:
 
 
 def demo_token(
-    key: ECKey, role: str, audience: str, now: datetime, *, seconds: int = 3_600, patient: str | None = None
+    key: ECKey,
+    role: str,
+    audience: str,
+    now: datetime,
+    *,
+    seconds: int = 3_600,
+    patient: str | None = None,
+    provider: str | None = None,
 ) -> str:
     """A bearer token of the demo's issuer, with the scopes of a role.
 
@@ -178,9 +189,10 @@ def demo_token(
         now: the present, aware.
         seconds: how long it holds.
         patient: the patient whom the token names, for roles that see one patient.
+        provider: the provider whom the token names, for roles that speak for one.
     """
     claims = {"sub": f"demo-{role}", "scope": " ".join(sorted(ROLES[role]))}
-    named = {"patient": patient} if patient else {}
+    named = {name: value for name, value in (("patient", patient), ("provider", provider)) if value}
     return signed(key, DEMO_ISSUER, audience, now, seconds=seconds, claims=claims | named)
 
 

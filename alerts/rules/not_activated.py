@@ -38,4 +38,5 @@ RULE = Rule(
     },
     variables=lambda _: ("granted_on", "limit_days", "valid_until"),
     limits=("activation_days",),
+    overdue=True,
 )

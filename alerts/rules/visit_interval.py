@@ -49,5 +49,6 @@ RULE = Rule(
     },
     variables=lambda _: ("counted_from", "limit_days", "valid_until"),
     limits=("visit_interval_days",),
+    overdue=True,
     settings=IntervalSettings,
 )

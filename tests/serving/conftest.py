@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from serving.house import House
 from serving.known import Known
 from serving.release import RELEASE_FILE, Release
 from serving.settings import Settings
+from tests.serving import watched
 from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, posted
 from tests.serving.interviews import planned
 
@@ -88,9 +90,19 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def house(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def vouchers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of vouchers that are watched, to be copied."""
+    file = tmp_path_factory.mktemp("vouchers") / "vouchers.db"
+    watched.build(file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def house(records: Path, vouchers: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """What a worker of the demo holds, with a record store; shared, because every assessment has a name of its own."""
-    opened = House.open(Settings.under(tmp_path_factory.mktemp("house"), records, URL))
+    folder = tmp_path_factory.mktemp("house")
+    settings = Settings.under(folder, records, URL)
+    opened = House.open(replace(settings, vouchers=f"sqlite:///{shutil.copy(vouchers, folder / 'vouchers.db')}"))
     yield opened
     opened.close()
 
@@ -99,6 +111,15 @@ def house(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 def own_house(records: Path, tmp_path: Path) -> Iterator[House]:
     """The same for one test alone."""
     opened = House.open(Settings.under(tmp_path / "house", records, URL))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def voucher_house(records: Path, vouchers: Path, tmp_path: Path) -> Iterator[House]:
+    """The same with vouchers of its own."""
+    settings = Settings.under(tmp_path / "house", records, URL)
+    opened = House.open(replace(settings, vouchers=f"sqlite:///{shutil.copy(vouchers, tmp_path / 'vouchers.db')}"))
     yield opened
     opened.close()
 
