@@ -23,6 +23,7 @@ WHAT = {
     "too_long": "holds too many",
     "too_short": "is empty",
     "string_too_long": "is too long",
+    "string_too_short": "is too short",
     "string_type": "must be text",
     "extra_forbidden": "holds a member that is not known",
     "timezone_aware": "is a time without an offset, as +02:00",

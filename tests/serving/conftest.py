@@ -27,6 +27,7 @@ from serving.settings import Settings
 from tests.serving import watched
 from tests.serving.asker import KNOWN, NOW, URL, Asker, asker, posted
 from tests.serving.interviews import planned
+from tests.serving.watched import Served
 
 
 @pytest.fixture(scope="session")
@@ -115,13 +116,23 @@ def own_house(records: Path, tmp_path: Path) -> Iterator[House]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def served(
+    release: Release, records: Path, vouchers: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """The API over vouchers at any moment: made once, because its document takes half a second."""
+    folder = tmp_path_factory.mktemp("served")
+    settings = Settings.under(folder, records, URL)
+    house = House.open(replace(settings, vouchers=f"sqlite:///{shutil.copy(vouchers, folder / 'vouchers.db')}"))
+    yield Served(release, house, vouchers)
+    house.close()
+
+
 @pytest.fixture
-def voucher_house(records: Path, vouchers: Path, tmp_path: Path) -> Iterator[House]:
-    """The same with vouchers of its own."""
-    settings = Settings.under(tmp_path / "house", records, URL)
-    opened = House.open(replace(settings, vouchers=f"sqlite:///{shutil.copy(vouchers, tmp_path / 'vouchers.db')}"))
-    yield opened
-    opened.close()
+def watch(served: Served) -> Served:
+    """The same, with the vouchers as they were at first, at `NOW`."""
+    served.begin()
+    return served
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 from sqlalchemy import insert, select
 
 from alerts import tables
@@ -20,15 +23,74 @@ from alerts.versions import migrate
 from records.clock import instant
 from records.database.connection import engine
 from records.database.tables import DATABASE_TABLES
+from serving.access import ROLES
+from serving.api import create_app
 from serving.house import House
+from serving.keys import demo_key
+from serving.release import Release
+from serving.storage.tables import AUDIT
+from serving.tenants import DEMO_ISSUER
+from serving.tokens import signed
 from tests.alerts.mail import seeded
 from tests.alerts.worlds import add, change, world
-from tests.serving.asker import KNOWN, NOW
+from tests.serving.asker import KNOWN, NOW, URL, Asker
 
 EXAMPLES = Path(__file__).parents[2] / "alerts" / "examples"
 FRIDAY = datetime(2026, 11, 20, 10, tzinfo=UTC)
 OVERDUE = ("k-interval", "k-known", "k-other")
 """The overdue vouchers, the longest overdue first: by 74, 53 and 10 days at `NOW`."""
+
+
+class Served:
+    """The API over some vouchers.
+
+    Attributes:
+        house: what it holds; the vouchers' database is copied anew for each test, the audit goes on.
+        now: the moment, to be set at will.
+    """
+
+    def __init__(self, release: Release, house: House, template: Path) -> None:
+        self.release, self.house, self.now = release, house, NOW
+        self._template, self._file = template, Path(house.vouchers.url.database)
+        self._app, self._first = create_app(release, house, lambda: self.now), 0
+
+    def begin(self) -> None:
+        """Put everything back."""
+        self.house.vouchers.dispose()
+        for file in self._file.parent.glob(f"{self._file.name}-*"):
+            file.unlink()
+        shutil.copy(self._template, self._file)
+        with self.house.ledger.database.transaction() as connection:
+            for name in ("decisions", "assessments"):
+                connection.execute(DATABASE_TABLES[name].delete())
+        self.now, self._first = NOW, len(self._lines())
+
+    def asked_by(self, role: str, house: House | None = None, **claims: Any) -> Asker:
+        """Somebody who asks: Anna, with the scopes of a role, of provider `p` unless claimed otherwise."""
+        app = self._app if house is None else create_app(self.release, house, lambda: self.now)
+        said = {"sub": "anna", "scope": " ".join(ROLES[role]), "provider": "p"} | claims
+        key = demo_key(self.house.settings.keys)
+        return Asker(app, {"Authorization": f"Bearer {signed(key, DEMO_ISSUER, URL, self.now, claims=said)}"})
+
+    def deeds(self) -> list[tuple[str, str | None, str]]:
+        """Role, user and deed in the alerts' audit, in order."""
+        rows = tables.alert_audit
+        with self.house.vouchers.connect() as connection:
+            found = connection.execute(select(rows).order_by(rows.c.number)).all()
+        return [(row.role, row.who, row.action) for row in found]
+
+    def lines(self) -> list[str]:
+        """What this test has written into the service's audit."""
+        return self._lines()[self._first :]
+
+    def _lines(self) -> list[str]:
+        with self.house.ledger.database.snapshot() as connection:
+            return list(connection.scalars(select(AUDIT.c.line).order_by(AUDIT.c.number)))
+
+
+def faults(given: httpx.Response) -> list[tuple[int, str, str]]:
+    """Status, place and sentence of each fault of a refusal."""
+    return [(given.status_code, fault["where"], fault["what"]) for fault in given.json()["errors"]]
 
 
 @dataclass
