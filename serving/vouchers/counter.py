@@ -69,8 +69,8 @@ class Counter:
         caller = caller_of(request)
         if self._vouchers is None or not caller.tenant.vouchers:
             raise Refused(404, "", "this service knows of no vouchers of yours")
-        route = request.method, request.scope["route"].path
-        return Visit(self, caller, ROUTES[route].purpose, self._vouchers)
+        method = "GET" if request.method == "HEAD" else request.method
+        return Visit(self, caller, ROUTES[method, request.scope["route"].path].purpose, self._vouchers)
 
     def whom(self, patient_id: str, tenant: str) -> str:
         """The keyed hash of a patient, for the audit."""

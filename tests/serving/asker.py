@@ -39,7 +39,7 @@ def bearer(house: House, role: str, **more: Any) -> dict[str, str]:
 
 def authority(house: House) -> dict[str, str]:
     """The header of a token that allows everything."""
-    claims = {"sub": "tests", "scope": " ".join(SCOPES)}
+    claims = {"sub": "tests", "scope": " ".join(SCOPES), "provider": "p"}
     token = signed(demo_key(house.settings.keys), DEMO_ISSUER, URL, NOW, claims=claims)
     return {"Authorization": f"Bearer {token}"}
 

@@ -34,7 +34,12 @@ CHECKS = [
 ]
 ORDINARY, NIGHTLY = 6, 300
 """Examples of each operation, of right and of wrong requests; one example may be several requests."""
-OPERATIONS = ("model", "metrics", "assess", "assess_batch", "read_assessment", "answer", "decide")
+OPERATIONS = (
+    *("model", "metrics", "assess", "assess_batch", "read_assessment", "answer", "decide"),
+    *("portal_messages", "mark_read", "send_treatment_feedback", "read_treatment_feedback"),
+    *("cancel_treatment_feedback", "voucher_report", "voucher_report_csv", "voucher_report_page", "overdue"),
+    *("overdue_page", "dead_letters", "send_again", "cancel_as_officer", "receipt"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,7 @@ def marked(value: Any, marks: Iterator[str]) -> Any:
     """Names of patients in the place of texts that anybody may choose."""
     if isinstance(value, dict):
         free = {"patient_id", "reference", "comment", "event_id", "visit_id", "question", "code"}
+        free |= {"voucher_id", "reason", "corrects", "key", "id"}
         return {
             key: next(marks) if key in free and isinstance(one, str) else marked(one, marks)
             for key, one in value.items()
