@@ -291,8 +291,6 @@ PAGE: Texts = {
         "en": "The model came without a card.",
     },
     "back_home": {"fi": "Etusivulle", "sv": "Till startsidan", "en": "To the start page"},
-    "back": {"fi": "Takaisin arvioon", "sv": "Tillbaka till bedömningen", "en": "Back to the assessment"},
-    "another": {"fi": "Hae toinen potilas", "sv": "Sök en annan patient", "en": "Find another patient"},
 }  # fmt: skip
 
 FAULTS: Texts = {
@@ -409,7 +407,7 @@ _AGO: Mapping[str, Mapping[Language, str]] = {
     "months": {"fi": "{n} kuukauden takaa", "sv": "{n} månader gammal", "en": "{n} months old"},
     "years": {"fi": "{n} vuoden takaa", "sv": "{n} år gammal", "en": "{n} years old"},
 }
-DAYS_A_MONTH, DAYS_A_YEAR = 30.4375, 365.25
+DAYS_A_YEAR = 365
 
 
 def likely(probability: float, language: Language) -> str:
@@ -419,8 +417,9 @@ def likely(probability: float, language: Language) -> str:
 
 def ago(days: int, language: Language) -> str:
     """How long ago something was, in whole months, from two years on in whole years."""
-    unit, number = ("months", days / DAYS_A_MONTH) if days < 2 * DAYS_A_YEAR else ("years", days / DAYS_A_YEAR)
-    return _AGO[unit][language].format(n=int(number))
+    if days < 2 * DAYS_A_YEAR:
+        return _AGO["months"][language].format(n=12 * days // DAYS_A_YEAR)
+    return _AGO["years"][language].format(n=days // DAYS_A_YEAR)
 
 
 def listed(names: list[str], language: Language) -> str:
