@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -45,7 +46,9 @@ class Browser:
                 self.cookies = client.cookies
                 return given
 
-        return asyncio.run(send())
+        # In a thread of its own: a browser's driver has a loop running in this one.
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(asyncio.run, send()).result()
 
 
 @dataclass
