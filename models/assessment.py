@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from features.catalogue import Catalogue
 from features.evaluate import Matrix, Moments, evaluate
+from models.conformal import holding
 from models.differences import Lighter, lighter
 from models.need import ModelError, NeedModel, Predictions
 from models.reasons import Reason, reasons
@@ -160,8 +161,8 @@ def _set(segments: SegmentTable, predicted: Predictions, at: int) -> tuple[Segme
     """The segments that cannot be ruled out, with the suggested one and all between."""
     if predicted.prediction_set is None:
         return None
-    inside = [*np.flatnonzero(predicted.prediction_set[0]).tolist(), at]
-    return segments.segments[min(inside) : max(inside) + 1]
+    inside = np.flatnonzero(holding(predicted.prediction_set, np.array([at]))[0])
+    return segments.segments[inside[0] : inside[-1] + 1]
 
 
 def _interval(model: NeedModel, found: np.ndarray | None, what: Literal["visits", "minutes"]) -> Interval | None:

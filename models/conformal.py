@@ -104,6 +104,13 @@ class Conformal:
         return cls(tuple(said["limits"]), groups, said["confidence"])
 
 
+def holding(sets: Bools, suggested: Ints) -> Bools:
+    """Sets of segments widened to hold the suggested one, and all between, shape (n, segments)."""
+    inside = sets.copy()
+    inside[np.arange(len(inside)), suggested] = True
+    return np.logical_or.accumulate(inside, 1) & np.logical_or.accumulate(inside[:, ::-1], 1)[:, ::-1]
+
+
 def misfits(at_least: Floats) -> Floats:
     """How badly each segment fits each row, shape (n, segments): 0 not at all, 1 entirely."""
     nobody = np.zeros((len(at_least), 1))

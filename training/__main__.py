@@ -75,9 +75,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    reference = commands.add_parser("reference", help="say what is normal, from a quiet stretch of service")
-    reference.add_argument("--since", type=date.fromisoformat, required=True, help="first day, YYYY-MM-DD")
+    reference = commands.add_parser("reference", help="write what is normal: of a model, or of a stretch of service")
+    reference.add_argument("--since", type=date.fromisoformat, help="first day of a quiet stretch of service, "
+                           "YYYY-MM-DD; without it the rows that the model was examined on")  # fmt: skip
+    reference.add_argument("--model", default="champion", help="version or alias (default %(default)s)")
+    reference.add_argument("--reference", default="var/reference.json", help="file to write (default %(default)s)")
+    monitor_reference = "file that says what is normal, or the version or alias that does (default %(default)s)"
     monitor = commands.add_parser("monitor", help="judge the last whole months of service; status 4 beyond a limit")
+    monitor.add_argument("--reference", default="champion", help=monitor_reference)
     monitor.add_argument("--months", type=int, default=12, help="how many (default %(default)s)")
     monitor.add_argument("--limits", type=Path, default=LIMITS, help="what is let pass")
     monitor.add_argument("--out", type=Path, default=Path("var/monitor"), help="folder for the report as JSON, page "
@@ -85,8 +90,6 @@ def _add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for parser in (reference, monitor):
         parser.add_argument("--records", type=Path, default=Path("var/records"), help="folder of the record history "
                             "with the assessments served (default %(default)s)")  # fmt: skip
-        parser.add_argument("--reference", type=Path, default=Path("var/reference.json"),
-                            help="file that says what is normal (default %(default)s)")  # fmt: skip
         parser.add_argument("--until", type=date.fromisoformat, help="last day, YYYY-MM-DD (default: today)")
 
 

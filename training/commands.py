@@ -26,6 +26,7 @@ from training.examine import RULE, Ground, examine, performances, validated
 from training.facts import card_of
 from training.gate import Verdict, differences, judge
 from training.material import Material, MaterialError, helsinki_day
+from training.monitor.examined import reference_of
 from training.performance import curves
 from training.policy import Policy
 from training.recipe import Recipe, again, file_of, maker_of, same_predictions
@@ -75,6 +76,7 @@ def train(options: argparse.Namespace) -> int:
         version = tracking.log_model(challenger, card)
         evaluation, card = replace(evaluation, version=version), card.signed(version, "")
         _log_examined(evaluation, story, card)
+        tracking.log_texts({tracking.REFERENCE: reference_of(challenger, ground.everyone, material.table).to_json()})
         registry.set_alias(tracking.CHALLENGER, version)
         print(
             f"\n{_text(tables.comparison(story.models))}\n\n{len(material.parts.learn)} rows to learn from, "
@@ -109,7 +111,7 @@ def evaluate(options: argparse.Namespace) -> int:
     model = _loaded(version)
     others = {"model": model, PointsRule.kind: compare.fit_rule(material.parts.learn, material.table)}
     with tracking.run("evaluate"):
-        mlflow.log_params({"model version": version, "examples digest": material.digest})
+        mlflow.log_params({tracking.MODEL_VERSION: version, "examples digest": material.digest})
         tracking.log_dataset(material.path, material.digest, material.observed.names, "evaluation")
         evaluation, story = _examined(model, others, material, ground)
         if options.folds:
@@ -128,10 +130,10 @@ def promote(options: argparse.Namespace) -> int:
     policy, material = Policy.read(options.policy), Material.read(options.examples)
     version, before = tracking.version_named(options.model), tracking.version_of(tracking.CHAMPION)
     ground, card = material.ground(policy), _card_of(version)
+    champion, measured = _champion(before, ground)
     fitted = {"model": _loaded(version), PointsRule.kind: compare.fit_rule(material.parts.learn, material.table)}
     evaluation, story = _examined(fitted["model"], fitted, material, ground)
     evaluation = replace(evaluation, version=version, card_missing=card.missing())
-    champion, measured = _champion(before, ground)
     verdict = judge(evaluation, champion, policy, options.signed_by)
     with tracking.run("promote") as active:
         mlflow.log_params({"challenger": version, "champion before": before or "none", "signed by": verdict.signed_by})
@@ -280,7 +282,13 @@ def _champion(version: str | None, ground: Ground) -> tuple[Evaluation | None, s
     if model.catalogue == ground.parts.test.catalogue:
         found = Evaluation(model.estimator.kind, version, ground.rows(), performances(model, ground), {})
         return found, f"champion version {version} was measured on the same rows"
-    logged = tracking.logged_evaluation(version)
+    try:
+        logged = tracking.logged_evaluation(version)
+    except tracking.TrackingError as error:
+        raise CommandError(
+            f"champion version {version} reads other features, which this code does not compute, and {error}; with the "
+            f"code of that version run: python -m training evaluate --model {version} --examples FILE; then promote"
+        ) from error
     return logged, f"champion version {version} reads other features: its figures are those that its own run logged"
 
 

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from features.evaluate import Matrix, Moments, evaluate
+from models.conformal import holding
 from models.need import ModelError, NeedModel, Predictions
 from models.reasons import group_weights
 from models.segments import SegmentTable, read_tables
@@ -93,9 +94,7 @@ class Scorer:
         """Segments that cannot be ruled out, the suggested one among them, and intervals; nothing where not known."""
         columns: dict[str, pa.Array] = {}
         if predicted.prediction_set is not None:
-            inside = predicted.prediction_set.copy()
-            inside[np.arange(len(inside)), suggested] = True
-            inside = np.logical_or.accumulate(inside, 1) & np.logical_or.accumulate(inside[:, ::-1], 1)[:, ::-1]
+            inside = holding(predicted.prediction_set, suggested)
             columns |= {f"set.{name}": pa.array(inside[:, k]) for k, name in enumerate(self.table.names)}
         for what, bounds in (("visits", predicted.visits_interval), ("minutes", predicted.minutes_interval)):
             if bounds is not None:

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -35,7 +35,9 @@ EXPERIMENT = "tarve"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 CODE = Path(__file__).parent.parent
-EVALUATION, REPORT, RECIPE = "evaluation.json", "report.html", "recipe.json"
+EVALUATION, REPORT, RECIPE, REFERENCE = "evaluation.json", "report.html", "recipe.json", "reference.json"
+MODEL_VERSION = "model version"
+"""Parameter of a run that examined a version again."""
 NEED = "artifacts/need"
 """Where the saved need model lies inside a logged model."""
 
@@ -208,10 +210,16 @@ def logged_text(run_id: str, name: str) -> str:
 
 
 def logged_evaluation(version: str) -> Evaluation:
-    """The evaluation that the training run of a registered version logged.
+    """The evaluation of a registered version that its training run logged, else the latest run that examined it.
 
     Raises:
-        TrackingError: the run logged none.
+        TrackingError: none of them logged one.
         EvaluationError: it was written by another version of the project.
     """
-    return Evaluation.from_json(logged_text(run_of(version), EVALUATION))
+    later = mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list", order_by=["start_time DESC"],
+                               filter_string=f"params.`{MODEL_VERSION}` = '{version}'")  # fmt: skip
+    runs = [run_of(version), *(each.info.run_id for each in later)]
+    for run_id in runs:
+        with suppress(TrackingError):
+            return Evaluation.from_json(logged_text(run_id, EVALUATION))
+    raise TrackingError(f"no run has kept an evaluation of version {version}")

@@ -25,6 +25,8 @@ from training import commands, material, registry, tracking, tune
 from training.__main__ import main
 from training.evaluation import Evaluation
 from training.examples import ExamplesError, last_recorded, read, read_everyone
+from training.monitor.command import normal
+from training.monitor.reference import Reference
 from training.recipe import Recipe, RecipeError
 
 Out = pytest.CaptureFixture[str]
@@ -159,6 +161,16 @@ def test_a_champion_of_other_features_is_compared_by_what_its_run_logged(
         in capsys.readouterr().out
     )
     assert main(["rollback", "--reason", "Calibration has drifted", "--signed-by", "A. Nimi"]) == 1
+    whole = tracking.logged_text
+
+    def without_evaluation(run_id: str, name: str) -> str:
+        return whole(run_id, f"no-{name}" if name == "evaluation.json" else name)
+
+    monkeypatch.setattr(tracking, "logged_text", without_evaluation)
+    assert trained.run("promote", "--model", "2", "--signed-by", "A. Nimi") == 1
+    said = capsys.readouterr().err
+    assert "no run has kept an evaluation of version 1" in said
+    assert "run: python -m training evaluate --model 1 --examples FILE; then promote" in said
 
 
 def test_a_model_of_other_features_is_neither_examined_nor_rolled_back_to(
@@ -183,6 +195,27 @@ def test_a_registered_model_is_examined_on_examples(trained: Trained, tmp_path: 
     first = tracking.logged_evaluation("1")
     assert logged.rows == first.rows
     assert logged.thresholds["heavy"].scores == first.thresholds["heavy"].scores
+
+
+def test_a_run_says_what_is_normal_for_its_model(trained: Trained, tmp_path: Path, capsys: Out) -> None:
+    out = tmp_path / "new" / "reference.json"
+    assert main(["reference", "--model", "1", "--reference", str(out)]) == 0
+    assert f"what tarve-need 1 was examined on says what is normal: {out}" in capsys.readouterr().out
+    assert Reference.read(out) == normal("1") == normal(str(out))
+    assert sum(normal("1").suggested) == pytest.approx(1)
+    assert normal("1").profile["catalogue"] == DENTAL.version
+    assert main(["reference", "--model", "77"]) == 1
+    assert trained
+
+
+def test_an_evaluation_is_found_in_a_later_run_where_the_first_kept_none(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, whole = tracking.run_of("1"), tracking.logged_text
+    lacks = {first: f"no-{tracking.EVALUATION}"}
+    monkeypatch.setattr(tracking, "logged_text", lambda run_id, name: whole(run_id, lacks.get(run_id, name)))
+    assert tracking.logged_evaluation("1").version == "1"
+    assert trained
 
 
 def test_a_run_is_reproduced_from_its_id(trained: Trained, capsys: Out) -> None:

@@ -17,6 +17,7 @@ from features.profile import Profile
 from models.segments import SegmentTable, read_tables, table_on
 from records import store
 from records.clock import HELSINKI, end_of_day, start_of_day
+from training import tracking
 from training.monitor.figures import Standard
 from training.monitor.limits import DEFAULT, Limits
 from training.monitor.reference import Reference
@@ -35,7 +36,7 @@ class MonitorError(ValueError):
 
 
 def monitor(
-    records: Path, reference: Path, out: Path, catalogue: Catalogue, segments: SegmentTable,
+    records: Path, reference: Reference, out: Path, catalogue: Catalogue, segments: SegmentTable,
     *, until: datetime, months: int = 12, limits: Path = DEFAULT,
 ) -> int:  # fmt: skip
     """Judge the last whole months before `until` (aware); write `monitor.json`, `.html` and `.prom` into `out`.
@@ -45,9 +46,9 @@ def monitor(
 
     Raises:
         MonitorError: no whole month lies before `until`, or nothing was served.
-        LimitsError, NoReferenceError, StoreError: a file cannot be read.
+        LimitsError, StoreError: a file cannot be read.
     """
-    standard = Standard(Reference.read(reference), segments, catalogue.version, Limits.read(limits))
+    standard = Standard(reference, segments, catalogue.version, Limits.read(limits))
     served = _served(records, catalogue, segments, until)
     judged = watch(served, standard, months_before(until, months), until)
     out.mkdir(parents=True, exist_ok=True)
@@ -73,10 +74,7 @@ def settle(
     if not len(quiet):
         raise MonitorError(f"{records} holds no assessments from {first:%Y-%m-%d} to {until:%Y-%m-%d}")
     profile = Profile.of(catalogue.version, Matrix(quiet.names, quiet.x), pa.array(quiet.patient_ids)).published()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staged = out.with_name(f"{out.name}.part")
-    Reference.of(quiet, profile).write(staged)
-    staged.replace(out)
+    Reference.of(quiet, profile).write(out)
     print(f"{len(quiet)} assessments say what is normal: {out}")
     return 0
 
@@ -85,11 +83,28 @@ def run(options: argparse.Namespace) -> int:
     """`python -m training monitor` and `reference`, as the command line asks."""
     until = end_of_day(options.until) if options.until else datetime.now(UTC)
     segments = table_on(read_tables(), until.astimezone(HELSINKI).date())
-    if options.command == "reference":
-        first = start_of_day(options.since)
-        return settle(options.records, options.reference, DENTAL, segments, first=first, until=until)
-    return monitor(options.records, options.reference, options.out, DENTAL, segments, until=until,
-                   months=options.months, limits=options.limits)  # fmt: skip
+    if options.command == "monitor":
+        return monitor(options.records, normal(options.reference), options.out, DENTAL, segments, until=until,
+                       months=options.months, limits=options.limits)  # fmt: skip
+    out = Path(options.reference)
+    if options.since:
+        return settle(options.records, out, DENTAL, segments, first=start_of_day(options.since), until=until)
+    normal(options.model).write(out)
+    print(f"what {tracking.NAME} {options.model} was examined on says what is normal: {out}")
+    return 0
+
+
+def normal(name: str) -> Reference:
+    """What is normal: by a file, or by what a registered version or alias was examined on when it was trained.
+
+    Raises:
+        NoReferenceError: neither the file nor the version's run holds it.
+        TrackingError: there is no such version or alias.
+    """
+    if Path(name).suffix:
+        return Reference.read(Path(name))
+    run_id = tracking.run_of(tracking.version_named(name))
+    return Reference.from_json(tracking.logged_text(run_id, tracking.REFERENCE), f"run {run_id}")
 
 
 def months_before(until: datetime, months: int) -> datetime:

@@ -72,9 +72,16 @@ class Reference:
             profile=profile,
         )
 
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(vars(self), indent=1) + "\n"
+
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
-        path.write_text(json.dumps(vars(self), indent=1) + "\n", encoding="utf-8")
+        """Write it as JSON, complete or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged = path.with_name(f"{path.name}.part")
+        staged.write_text(self.to_json(), encoding="utf-8")
+        staged.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -84,13 +91,26 @@ class Reference:
             NoReferenceError: the file is missing or holds something else.
         """
         try:
-            said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise NoReferenceError(f"{path} holds no reference of a model") from error
+        return cls.from_json(text, str(path))
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Self:
+        """Read what `to_json` made; `where` names it in an error.
+
+        Raises:
+            NoReferenceError: the text is something else.
+        """
+        try:
+            said: dict[str, Any] = json.loads(text)
             lists: dict[str, Any] = {
                 name: tuple(said.pop(name)) for name in ("suggested", "ranking", "early", "early_sd")
             }
             return cls(**lists, **said)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise NoReferenceError(f"{path} holds no reference of a model") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise NoReferenceError(f"{where} holds no reference of a model") from error
 
 
 def expected_auroc(probability: Floats | Sequence[float]) -> float:

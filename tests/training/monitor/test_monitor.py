@@ -207,17 +207,16 @@ class TestCommand:
         store.write(history(*(patient(name) for name in people), assessments=rows), tmp_path / "records")
         return tmp_path / "records"
 
-    def reference(self, tmp_path: Path, records: Path) -> Path:
+    def reference(self, records: Path) -> Reference:
         quiet = read(store.read(records), VISITS, SEGMENTS, instant("2025-12-15"))
         profile = Profile.of(VISITS.version, Matrix(quiet.names, quiet.x), pa.array(quiet.patient_ids)).published()
-        Reference.of(quiet, profile).write(tmp_path / "reference.json")
-        return tmp_path / "reference.json"
+        return Reference.of(quiet, profile)
 
     def test_a_quiet_service_ends_well_and_leaves_its_report(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         records = self.folder(tmp_path)
-        status = monitor(records, self.reference(tmp_path, records), tmp_path / "out", VISITS, SEGMENTS,
+        status = monitor(records, self.reference(records), tmp_path / "out", VISITS, SEGMENTS,
                          until=instant("2025-12-15"), months=2)  # fmt: skip
         assert status == 0
         assert "2 months" in capsys.readouterr().out
@@ -226,7 +225,7 @@ class TestCommand:
     def test_a_breach_in_the_latest_month_is_said_and_ends_otherwise(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        reference = self.reference(tmp_path, self.folder(tmp_path))
+        reference = self.reference(self.folder(tmp_path))
         (tmp_path / "later").mkdir()
         status = monitor(self.folder(tmp_path / "later", "heavy"), reference, tmp_path / "out", VISITS, SEGMENTS,
                          until=instant("2025-12-15"), months=2)  # fmt: skip
@@ -243,5 +242,5 @@ class TestCommand:
     def test_a_history_without_assessments_is_refused(self, tmp_path: Path) -> None:
         records = self.folder(tmp_path)
         with pytest.raises(MonitorError, match="holds no assessments before 2020-01-01"):
-            monitor(records, self.reference(tmp_path, records), tmp_path / "out", VISITS, SEGMENTS,
+            monitor(records, self.reference(records), tmp_path / "out", VISITS, SEGMENTS,
                     until=instant("2020-01-01"))  # fmt: skip
