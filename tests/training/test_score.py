@@ -176,16 +176,16 @@ def test_the_service_assesses_by_the_limits_that_the_report_evaluates(trained: T
     """A report predicts for rows of examples by their site; the service finds the site in the history itself."""
     model, rows = tracking.load("1"), read_everyone(trained.examples)
     model = replace(model, uncertainty=replace(model.uncertainty, sets=odd_limits(rows.about["site"])))
-    sizes = set()
-    for at in range(0, len(rows), len(rows) // 25):
+    table, sizes = Scorer.of(model).table, set()
+    for at in range(0, len(rows), len(rows) // 15):
         row = rows.take(np.arange(len(rows)) == at)
         history = store.read_patient(trained.records, str(row.patient_ids[0]))
         assert history is not None
         moment = datetime.fromtimestamp(int(row.as_of[0]) / 1e6, UTC)
-        served, reported = assess(model, DENTAL, Scorer.of(model).table, history, moment), predict(model, row)
+        served, reported = assess(model, DENTAL, table, history, moment), predict(model, row)
         names = [segment.name for segment in served.prediction_set or ()]
         inside = np.flatnonzero(reported.prediction_set[0])
-        assert {Scorer.of(model).table.names[k] for k in inside} <= set(names)
+        assert {table.names[k] for k in inside} <= set(names)
         sizes.add(len(names))
         assert (served.visits_interval.low, served.visits_interval.high) == tuple(reported.visits_interval[0])
         assert list(served.probabilities.values()) == reported.probabilities[0].tolist()
