@@ -129,3 +129,6 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/pages/model"): _person("model.read"),
 }
 """(method, path) -> what it asks of its caller. HEAD is as GET."""
+
+WITHOUT_MODEL = ("/metrics", "/v1/portal/", "/v1/treatment-feedback", "/v1/vouchers/", "/v1/receipts")
+"""How the paths begin that are served also before any model was promoted."""

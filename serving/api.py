@@ -30,7 +30,7 @@ from serving.guard import Refused, SizeLimit, Watch, refusal
 from serving.house import House
 from serving.limits import Buckets, RateLimit
 from serving.metrics import MEDIA_TYPE, Metrics
-from serving.pages.gate import page_gate
+from serving.pages.gate import Gate, page_gate
 from serving.pages.routes import Pages
 from serving.release import Release
 from serving.tokens import Tokens
@@ -66,6 +66,40 @@ def create_app(
     Raises:
         RuntimeError: a route has no row in the table of access, or a row no route.
     """
+    app = _empty()
+    if metrics is None:
+        metrics = Metrics()
+        metrics.runs(release.name, release.version, None)
+    desk = Desk(release, house.known, house.ledger, house.secrets, now)
+    assessments.add_routes(app, desk, house.settings.public_url, metrics)
+    cds.add_routes(app, desk, house.settings.public_url, metrics, connect)
+    gate = page_gate(house, now)
+    Pages(desk, house, metrics, gate).add_to(app, connect)
+    _voucher_routes(app, house, release, now)
+    _other_routes(app, release, metrics, now)
+    _pages(app, _document(app, release))
+    _require_rules(app)
+    _guard(app, house, metrics, gate, now)
+    metrics.know(route.path for route in app.routes if hasattr(route, "path"))
+    return app
+
+
+def create_app_without_model(house: House, now: Callable[[], datetime], metrics: Metrics) -> FastAPI:
+    """What is served before any model was promoted: vouchers, which need none, and the numbers for the operator.
+
+    Args:
+        house: what it holds.
+        now: the present, aware.
+        metrics: where is counted, also for the releases to come.
+    """
+    app = _empty()
+    _voucher_routes(app, house, None, now)
+    _metrics_route(app, metrics)
+    _guard(app, house, metrics, page_gate(house, now), now)
+    return app
+
+
+def _empty() -> FastAPI:
     app = FastAPI(
         title="Tarve",
         version="1.0",
@@ -76,22 +110,19 @@ def create_app(
         redirect_slashes=False,
         telemetry=TELEMETRY,
     )
-    if metrics is None:
-        metrics = Metrics()
-        metrics.runs(release.name, release.version, None)
-    desk = Desk(release, house.known, house.ledger, house.secrets, now)
     _handlers(app)
-    assessments.add_routes(app, desk, house.settings.public_url, metrics)
-    cds.add_routes(app, desk, house.settings.public_url, metrics, connect)
-    gate = page_gate(house, now)
-    Pages(desk, house, metrics, gate).add_to(app, connect)
+    return app
+
+
+def _voucher_routes(app: FastAPI, house: House, release: Release | None, now: Callable[[], datetime]) -> None:
     counter = Counter(house, now)
     provider.add_routes(app, counter)
     officer.add_routes(app, counter, release)
     receipts.add_routes(app, counter)
-    _other_routes(app, release, metrics, now)
-    _pages(app, _document(app, release))
-    _require_rules(app)
+
+
+def _guard(app: FastAPI, house: House, metrics: Metrics, gate: Gate, now: Callable[[], datetime]) -> None:
+    """Put before an application what every request passes, the innermost first."""
     app.add_middleware(SizeLimit, most_bytes=house.settings.most_bytes)
     app.add_middleware(RateLimit, buckets=Buckets(house.settings.rate, house.settings.burst))
     tokens = Tokens(house.directory, house.settings.public_url, now, house.ledger.spend)
@@ -106,8 +137,6 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
             expose_headers=["Content-Language", "Retry-After", "X-Request-Id"],
         )
-    metrics.know(route.path for route in app.routes if hasattr(route, "path"))
-    return app
 
 
 def routes(app: FastAPI) -> set[tuple[str, str]]:
@@ -135,6 +164,10 @@ def _other_routes(app: FastAPI, release: Release, metrics: Metrics, now: Callabl
         """The model, its features, and the dated table of segments with the first appointments."""
         return card(release, now())
 
+    _metrics_route(app, metrics)
+
+
+def _metrics_route(app: FastAPI, metrics: Metrics) -> None:
     @app.get(
         "/metrics",
         operation_id="metrics",

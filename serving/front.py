@@ -14,6 +14,7 @@ import orjson
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
+from serving.access import WITHOUT_MODEL
 from serving.guard import LOG, refusal
 from serving.shelf import Heard
 
@@ -37,12 +38,14 @@ class Front:
 
     Attributes:
         succession: where the release that runs is found; None until the worker has made it.
+        without_model: answers what needs no model as long as none runs; None until the worker has made it.
         stopping: whether the worker is about to stop. It is not ready then, still answers everything, and tells every
             caller to open the next connection elsewhere.
     """
 
     def __init__(self, seconds: float = 10.0, at_once: int = 256) -> None:
         self.succession: Succession | None = None
+        self.without_model: ASGIApp | None = None
         self.stopping = False
         self._seconds, self._at_once, self._in_work = seconds, at_once, 0
 
@@ -55,19 +58,25 @@ class Front:
         """Answer, refuse or pass on one request."""
         if self.stopping:
             send = _last(send)
-        running, path = self.running, scope["path"]
+        app, path = self._app(scope["path"]), scope["path"]
         if path in ALIVE:
             await Response("\n", media_type="text/plain")(scope, receive, send)
         elif path == READY:
             await self._readiness()(scope, receive, send)
-        elif running is None:
+        elif app is None:
             await refusal(503, ("", "no model was ever promoted here; try again later"), headers=RETRY)(
                 scope, receive, send
             )
         elif self._in_work >= self._at_once:
             await refusal(429, ("", "too many requests are in work; try again"), headers=RETRY)(scope, receive, send)
         else:
-            await self._pass_on(running.app, scope, receive, send)
+            await self._pass_on(app, scope, receive, send)
+
+    def _app(self, path: str) -> ASGIApp | None:
+        """What answers at an address now."""
+        if self.running is not None:
+            return self.running.app
+        return self.without_model if path.startswith(WITHOUT_MODEL) else None
 
     async def _pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         began = False

@@ -53,7 +53,7 @@ class Tarve:
 
     def __init__(self) -> None:
         # The supervisor process imports this module too, and needs none of this.
-        from serving.api import create_app  # noqa: PLC0415
+        from serving.api import create_app, create_app_without_model  # noqa: PLC0415
         from serving.house import House  # noqa: PLC0415
         from serving.metrics import Metrics  # noqa: PLC0415
         from serving.settings import Settings  # noqa: PLC0415
@@ -61,9 +61,14 @@ class Tarve:
 
         logs.set_up(requests=os.environ.get("TARVE_LOG_REQUESTS", "true").lower() != "false")
         self.house, metrics = House.open(Settings.read()), Metrics()
+
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        front.without_model = create_app_without_model(self.house, now, metrics)
         self.succession = Succession(
             Shelf.of_bentoml(),
-            lambda release: create_app(release, self.house, lambda: datetime.now(UTC), metrics=metrics),
+            lambda release: create_app(release, self.house, now, metrics=metrics),
             metrics,
         )
         self.succession.start()

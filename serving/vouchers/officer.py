@@ -12,6 +12,8 @@ from alerts.defined import stored_definitions
 from alerts.feedback import FeedbackError, cancel_as_officer
 from alerts.report import Report, as_csv, as_json, make_report
 from alerts.report_page import as_html
+from models.segments import read_tables, table_on
+from records.clock import HELSINKI
 from serving.assessments import NO_STORE
 from serving.faults import refusals
 from serving.guard import Refused
@@ -45,8 +47,8 @@ Asked = Annotated[Language | None, Query(description="Of the page; else that of 
 Most = Annotated[int, Query(ge=1, le=10 * MOST_OVERDUE, description="So many rows at the most.")]
 
 
-def add_routes(app: FastAPI, counter: Counter, release: Release) -> None:
-    """Add the routes of officers to an application."""
+def add_routes(app: FastAPI, counter: Counter, release: Release | None) -> None:
+    """Add the routes of officers to an application; without a release, nobody's need is known."""
     _report_routes(app, counter)
     _overdue_routes(app, counter, release)
     _dead_letter_routes(app, counter)
@@ -98,14 +100,17 @@ def _report_routes(app: FastAPI, counter: Counter) -> None:
         return _page(as_html(report, language or language_asked(request, visit)))
 
 
-def _overdue_routes(app: FastAPI, counter: Counter, release: Release) -> None:
+def _overdue_routes(app: FastAPI, counter: Counter, release: Release | None) -> None:
     def made(request: Request, at_most: int) -> tuple[Visit, OverdueListOut]:
         visit = counter.admit(request)
         with visit.reading() as connection, reached():
-            champion = f"{release.name} {release.version}"
+            champion = None if release is None else f"{release.name} {release.version}"
+            segments = (
+                table_on(read_tables(), visit.now.astimezone(HELSINKI).date()) if release is None else release.segments
+            )
             found = overdue_list(
                 connection, counter.ledger.database, counter.secrets, visit.caller.tenant.name,
-                champion=champion, segments=release.segments, now=visit.now, at_most=at_most,
+                champion=champion, segments=segments, now=visit.now, at_most=at_most,
             )  # fmt: skip
         visit.note_patients("read-overdue", [row.patient_id for row in found.rows])
         return visit, found

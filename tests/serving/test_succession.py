@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.api import create_app
+from serving.api import create_app, create_app_without_model
 from serving.following import Follower, follow, while_child_of
 from serving.front import Before, Front
 from serving.house import House
@@ -26,6 +26,7 @@ from serving.release import RELEASE_FILE, RegistryError, Release, ReleaseError
 from serving.shelf import HEARD, LATEST, Heard, Shelf
 from serving.succession import Succession
 from tests.serving.asker import KNOWN, NOW, authority, posted
+from tests.serving.watched import Served
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -101,6 +102,17 @@ def test_a_worker_without_a_champion_is_alive_and_not_ready(front: Front, succes
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     assert refused.json()["errors"][0]["what"].startswith("no model was ever promoted here")
     assert get(Front(), "/readyz").status_code == 503
+
+
+def test_what_needs_no_model_is_served_without_a_champion(front: Front, succession: Succession, watch: Served) -> None:
+    front.without_model = create_app_without_model(watch.house, lambda: watch.now, Metrics())
+    officer = watch.asked_by("officer").headers
+    found = get(front, "/v1/vouchers/overdue", **officer).json()
+    assert (found["ordered_by"], found["fallback"], found["model"]) == ("days_overdue", "no_champion", None)
+    assert [row["days_overdue"] for row in found["rows"]] == [74, 54, 10]
+    assert get(front, "/v1/vouchers/report", **officer).status_code == 200
+    assert get(front, "/v1/vouchers/overdue").status_code == 401
+    assert get(front, "/v1/model", **officer).status_code == 503
 
 
 def test_the_first_champion_makes_a_worker_ready(

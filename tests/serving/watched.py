@@ -38,7 +38,7 @@ from tests.serving.asker import KNOWN, NOW, URL, Asker
 EXAMPLES = Path(__file__).parents[2] / "alerts" / "examples"
 FRIDAY = datetime(2026, 11, 20, 10, tzinfo=UTC)
 OVERDUE = ("k-interval", "k-known", "k-other")
-"""The overdue vouchers, the longest overdue first: by 74, 53 and 10 days at `NOW`."""
+"""The overdue vouchers, the longest overdue first: by 74, 54 and 10 days at `NOW`."""
 
 
 class Served:
