@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -35,6 +36,7 @@ from tests.serving.cds import (
     procedure,
     record,
 )  # fmt: skip
+from tests.serving.visitor import Visitor
 
 NAMED: dict[str, Any] = {
     "resourceType": "Patient",
@@ -91,6 +93,7 @@ class Attack:
         self._runner = asyncio.Runner()
         self.witness = Witness(self.send("GET", "/openapi.json").json())
         self.assessment = str(self.post("/v1/assess", posted()).json()["id"])
+        self._people = {role: self._signed_in(role) for role in ("agent", "clinician")}
         [self.card] = [one for one in self._hook(BOOKING, _call(seeded(0), BOOKING)) if "suggestions" in one]
 
     def close(self) -> None:
@@ -114,6 +117,7 @@ class Attack:
         ways: tuple[tuple[int, Callable[[Random, Mutator], None]], ...] = (
             (30, self._booking), (14, self._view), (9, self._feedback), (12, self._assess), (7, self._batch),
             (9, self._answers), (8, self._decide), (4, self._read), (4, self._stray), (3, self._fetching),
+            (10, self._page),
         )  # fmt: skip
         way = random.choices([one for _, one in ways], [weight for weight, _ in ways])[0]
         try:
@@ -139,6 +143,7 @@ class Attack:
             "Content-Type": random.choice((*("application/json",) * 60, "text/plain", "application/xml", "x", "")),
             "Accept-Language": random.choice(("fi", "sv-FI,sv;q=0.9", "en", "*", ";;;q=x", "zq7", "fi;q=1e9")),
             "Accept": random.choice(("*/*", "application/json", "application/fhir+json", "q=", "text/html;q=zq7")),
+            "X-Request-Id": random.choice(("zq7-4711", "010170-999R", "", "x" * 500)),
         }  # fmt: skip
         self.witness.look("POST", template, self.send("POST", path, content=content, headers=headers))
 
@@ -201,6 +206,52 @@ class Attack:
         headers = {**self.headers, "Accept": accept, "Accept-Language": language}
         given = self.send("GET", template.format(assessment_id=name), headers=headers)
         self.witness.look("GET", template if name != ".." else "/v1/", given)
+
+    def _signed_in(self, role: str) -> tuple[str, str]:
+        """The cookies and the form token of somebody at the pages."""
+        visitor = Visitor(self.app, self.house).enter(role, PATIENT_ID)
+        token = visitor.form_token(of_visitor=False)
+        return "; ".join(f"{name}={value}" for name, value in visitor.client.cookies.items()), token
+
+    def _page(self, random: Random, mutator: Mutator) -> None:
+        """Forms and addresses of the pages, filled in by somebody who has signed in."""
+        cookies, token = self._people[random.choice(("agent", "clinician"))]
+        headers = {"Cookie": cookies, "Accept-Language": random.choice(("fi", "sv", "en", "zq7"))}
+        one = random.choice((self.assessment, self.assessment, "zq7-4711", "010170-999R", "%00", "x" * 2_000))
+        texts = [mutator.text() for _ in range(4)]
+        forms: dict[str, dict[str, str]] = {
+            "/pages/find": {"patient": texts[0]},
+            "/pages/sign-in": {"user": texts[0], "password": texts[1]},
+            "/pages/assessments/{assessment_id}/answers": {
+                "question": random.choice(("pain", texts[0])),
+                "value": random.choice(("1", "", "nan", texts[1])),
+                "number": texts[2],
+            },
+            "/pages/assessments/{assessment_id}/decision": {
+                "outcome": random.choice(("accepted", "overridden", texts[0])),
+                "decided": random.choice(("light", texts[1])),
+                "reason": random.choice(("patient-told-more", texts[2])),
+                "comment": texts[3],
+                "supersedes": texts[1],
+                "key": texts[2],
+            },
+        }
+        if random.random() < 0.3:
+            one_page = "/pages/assessments/{assessment_id}"
+            template = random.choice(
+                ("/pages", "/pages/model", one_page, f"{one_page}/reasons", "/pages/launch", "/pages/callback")
+            )
+            names = ("iss", "launch", "code", "state", "language")
+            query = {name: mutator.text().encode("utf-8", "replace") for name in names}
+            given = self.send("GET", template.format(assessment_id=one), params=query, headers=headers)
+            self.witness.page("GET", template, given)
+            return
+        template = random.choice(list(forms))
+        form = {"token": token if random.random() < 0.95 else texts[0], **forms[template]}
+        content = urlencode({name: value.encode("utf-8", "surrogatepass") for name, value in form.items()})
+        named = headers | {"Content-Type": "application/x-www-form-urlencoded"}
+        given = self.send("POST", template.format(assessment_id=one), content=content, headers=named)
+        self.witness.page("POST", template, given)
 
     def _stray(self, random: Random, mutator: Mutator) -> None:
         """Addresses that are none, and methods that nobody offers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -13,6 +14,8 @@ import jsonschema_rs
 from tests.serving.attack.mutations import MARK
 from tests.serving.cds import require_card
 
+RAW = re.compile(r"<script>alert|<img src=x|<h1>Zq7|\]\(javascript:")
+"""Mark-up that came in with a request."""
 TRACES = ("Traceback (most recent call last)", 'File "/', ".py:")
 
 
@@ -50,6 +53,15 @@ class Witness:
             self._hook(method, template, given)
         else:
             self._documented(method, template, given)
+
+    def page(self, method: str, template: str, given: httpx.Response) -> None:
+        """Refuse a page that no page may be: it may show what was typed into it, as text."""
+        self.seen[f"{method} {template}", given.status_code] += 1
+        known = {200, 303, 400, 401, 403, 404, 409, 413, 422, 429}
+        require(given.status_code in known, f"{method} {template} gives {given.status_code}")
+        require(not MARK.search(str(given.headers)), f"{method} {template} tells of a patient in a header")
+        require("Traceback" not in given.text, f"{method} {template} shows a trace")
+        require(not RAW.search(given.text), f"{method} {template} shows what was typed as mark-up")
 
     def _hook(self, method: str, template: str, given: httpx.Response) -> None:
         if given.status_code == 200 and template == "/cds-services/{service_id}":
