@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from serving.guard import Refused
 
 STAFF = ("Practitioner", "PractitionerRole")
 MOST_APPOINTMENTS = 50
+_ODD = re.compile(rb"\A\xef\xbb\xbf|\\u[dD][89a-fA-F]")
+"""What makes another attempt at reading worth its time."""
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 
 
@@ -57,7 +60,7 @@ def read_call(body: bytes, hook: str) -> Call:
     Raises:
         Refused: it is no JSON object, of another hook, or names no patient.
     """
-    said = read_object(body)
+    sent, said = _read(body)
     if said.get("hook") != hook:
         raise Refused(400, "hook", f"must be {hook}")
     context = _object(said.get("context"))
@@ -69,7 +72,8 @@ def read_call(body: bytes, hook: str) -> Call:
     return Call(
         patient_id=patient.removeprefix("Patient/"),
         user=_user(context.get("userId")),
-        appointments=tuple(_appointments(context.get("appointments"))),
+        # As they were sent, to the last half of a pair: a suggestion echoes them.
+        appointments=tuple(_appointments(_object(sent.get("context")).get("appointments"))),
         prefetch=_object(said.get("prefetch")),
         fhir_server=server.rstrip("/") if isinstance(server, str) else None,
         token=token if isinstance(token, str) and token.isascii() and token.isprintable() else None,
@@ -83,13 +87,40 @@ def read_object(body: bytes) -> dict[str, Any]:
     Raises:
         Refused: it is not.
     """
+    return _read(body)[1]
+
+
+def _read(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A body as it was sent, and as text that every database and every answer can hold."""
     try:
-        said = orjson.loads(body)
+        sent = said = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Refused(400, "body", f"is not valid JSON at character {error.pos}") from None
+        try:
+            sent = json.loads(body) if _ODD.search(body) else None
+            said = read_json(body)
+        except (ValueError, RecursionError):
+            raise Refused(400, "body", f"is not valid JSON at character {error.pos}") from None
     if not isinstance(said, dict):
         raise Refused(400, "body", "must be a JSON object")
-    return said
+    return sent, said
+
+
+def read_json(body: bytes) -> Any:
+    """JSON, also behind a byte order mark, and with question marks for halves of surrogate pairs.
+
+    Clients that cut a text after so many letters cut some emoji in two, and write the half as an escape. It is JSON by
+    its grammar, but no text.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if not _ODD.search(body):
+            raise
+        return orjson.loads(json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _object(value: object) -> dict[str, Any]:

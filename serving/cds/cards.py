@@ -7,6 +7,7 @@ appointment to take, and neither probabilities nor clinical reasons.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -98,6 +99,8 @@ def _lines(given: Answer, language: Language, *, fits: bool) -> Iterator[str]:
     if given.special_needs:
         yield f"- {plain(TEXTS['special_needs'][language])}"
     yield f"- {plain(_history(given, language))}"
+    if given.next_question is not None:
+        yield f"- {plain(TEXTS['ask'][language])}: {plain(getattr(given.next_question.text, language))}"
 
 
 def _history(given: Answer, language: Language) -> str:
@@ -190,6 +193,10 @@ def _written(appointment: dict[str, Any]) -> orjson.Fragment | None:
     try:
         return orjson.Fragment(orjson.dumps(appointment))
     except orjson.JSONEncodeError:
+        pass  # nested deeply, or with half a surrogate pair in it: slower, but as it was sent
+    try:
+        return orjson.Fragment(json.dumps(appointment))
+    except RecursionError:
         return None
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
-import orjson
 
+from serving.cds.call import read_json
 from serving.cds.discovery import PATIENT
 from serving.guard import LOG
 
@@ -113,7 +113,7 @@ class FhirServer:
             async for part in answer.aiter_bytes():
                 self._budget.take(len(part))
                 content += part
-        page = orjson.loads(content)
+        page = read_json(content)
         if not isinstance(page, dict):
             raise FetchError("no resource")
         return page

@@ -126,11 +126,36 @@ def test_without_an_appointment_that_can_be_named_nothing_is_suggested(client: C
     assert card["summary"]
 
 
-def test_an_appointment_that_cannot_be_echoed_is_left_alone(client: Client) -> None:
+def test_an_appointment_that_is_nested_deeply_is_echoed_or_left_alone(client: Client) -> None:
     body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "extension": "here"}]}))
-    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', "[" * 400 + "]" * 400).encode())
-    assert given.status_code == 200
-    assert "suggestions" not in given.json()["cards"][0]
+    for depth, is_echoed in ((400, True), (990, False)):
+        nested = "[" * depth + "]" * depth
+        given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', nested).encode())
+        assert given.status_code == 200
+        assert ("suggestions" in given.json()["cards"][0]) == is_echoed
+        assert (nested in given.text.replace(" ", "")) == is_echoed
+
+
+def test_a_text_that_was_cut_in_the_middle_of_a_letter_fails_nothing(client: Client) -> None:
+    cut = {**APPOINTMENT, "comment": "pelkää \ud83d", "description": "😀"}
+    note = {**procedure(1, "2026-01-01", "SFA20"), "note": [{"text": "\udc00"}]}
+    body = json.dumps(client.body(context={"appointments": [cut]}, prefetch=record(procedures=bundle(note))))
+    given = client.post(f"/cds-services/{BOOKING}", body.encode())
+    assert given.status_code == 200, given.text
+    echoed = given.json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]
+    assert (echoed["comment"], echoed["description"]) == (cut["comment"], cut["description"])
+    assert client.post(f"/cds-services/{BOOKING}", b"\xef\xbb\xbf" + body.encode()).status_code == 200
+    person = client.body(context={"patientId": "\ud83d"}, prefetch=record(patient=None))
+    assert client.post(f"/cds-services/{BOOKING}", json.dumps(person).encode()).status_code == 200
+    for wrong in (b'{"a": "\\ud83d"', b'["\\ud83d"]', b"\xef\xbb\xbf" + b"[" * 50_000):
+        assert client.post(f"/cds-services/{BOOKING}", wrong).status_code == 400
+
+
+def test_the_next_question_stands_on_the_card_of_staff(asking: Release, house: House) -> None:
+    client = client_of(asking, listed(house))
+    assert "Ask next: Do you have toothache" in client.cards(headers={"Accept-Language": "en"})[0]["detail"]
+    by_patient = client.cards(context={"userId": f"Patient/{PATIENT_ID}"}, headers={"Accept-Language": "en"})
+    assert "toothache" not in json.dumps(by_patient)
 
 
 def test_the_first_appointment_in_time_is_the_one_to_change(client: Client) -> None:
