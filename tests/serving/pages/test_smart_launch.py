@@ -231,6 +231,7 @@ OTHER = ECKey.generate_key("P-384")
         ({"id_token": {"fhirUser": "Practitioner/<b>"}}, "who you are"),
         ({"key": {"key": OTHER}}, "who you are"),
         ({"jwks": {"keys": "none"}}, "who you are"),
+        ({"jwks": ["none"]}, "who you are"),
     ],
 )
 def test_what_does_not_hold_lets_nobody_in(
