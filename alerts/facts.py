@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select
 
 from alerts import tables
 from alerts.bulk import fetch
@@ -43,8 +43,11 @@ STANDING = {
 }
 """How a message stands, by its state; one that was not sent, by the reason."""
 
-FACTS = pa.schema([(name, pa.string()) for name in (*BREAKDOWNS, "outcome", "patient_id")])
-"""One row is one fact; `month` is like 2026-03, `provider` may be `NONE`."""
+NO_PARTS: ColumnElement[int] = literal(0)
+
+FACTS = pa.schema([*((name, pa.string()) for name in (*BREAKDOWNS, "outcome", "patient_id")), ("parts", pa.int32())])
+"""One row is one fact; `month` is like 2026-03, `provider` may be `NONE`. A text message that was sent took so many
+parts, each of which is paid for; all other facts took none."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,21 @@ class Family:
         outcomes: all that can become of one, in the order in which they are shown; each fact has one.
         kept: outcomes that are counted together with others last of all.
         read: the facts, as known at a moment.
+        paid: the outcome whose facts took parts that are paid for; None when none does.
     """
 
     name: str
     outcomes: tuple[str, ...]
     kept: frozenset[str]
     read: Callable[[Connection, Mapping[str, Definition], datetime], pa.Table]
+    paid: str | None = None
+
+
+def parts(facts: pa.Table, breakdown: str | None) -> dict[str, int]:
+    """How many parts of text messages each row of a breakdown took, or all together."""
+    rows, place = _rows(facts, breakdown)
+    summed = np.bincount(place, weights=facts["parts"].to_numpy(), minlength=len(rows))
+    return {row: int(many) for row, many in zip(rows, summed.tolist(), strict=True)}
 
 
 def counts(family: Family, facts: pa.Table, breakdown: str | None) -> Counts:
@@ -131,6 +143,7 @@ def _activations(connection: Connection, definitions: Mapping[str, Definition], 
                 "month": _month_names(day_of(some.granted)),
                 "outcome": pa.array(ACTIVATION.outcomes).take(pa.array(outcome)),
                 "patient_id": some.patient_id,
+                "parts": pa.array(np.zeros(len(some), np.int32)),
             }
             found.append(pa.Table.from_pydict(columns, schema=FACTS).take(pa.array(granted)))
     return pa.concat_tables(found)
@@ -161,7 +174,7 @@ def _overruns(connection: Connection, _definitions: Mapping[str, Definition], no
     alerts = tables.alerts
     outcome = case((alerts.c.state == "open", "open"), (alerts.c.ended_why == "visited", "visited"), else_="closed")
     query = select(
-        *(alerts.c.definition_id, alerts.c.provider_id, alerts.c.breached_on, outcome, alerts.c.patient_id)
+        *(alerts.c.definition_id, alerts.c.provider_id, alerts.c.breached_on, outcome, alerts.c.patient_id, NO_PARTS)
     ).where(alerts.c.rule == "visit_interval", alerts.c.state != "withdrawn", alerts.c.found_at <= now)
     return _of_days(connection, query)
 
@@ -179,7 +192,7 @@ def _feedbacks(connection: Connection, _definitions: Mapping[str, Definition], n
         (feedbacks.c.cancelled_by == "provider", "cancelled_by_provider"),
         else_="cancelled_by_officer",
     )
-    query = select(definition, feedbacks.c.provider_id, feedbacks.c.sent_at, outcome, feedbacks.c.patient_id)
+    query = select(definition, feedbacks.c.provider_id, feedbacks.c.sent_at, outcome, feedbacks.c.patient_id, NO_PARTS)
     return _of_instants(connection, query.where(feedbacks.c.sent_at <= now))
 
 
@@ -188,8 +201,11 @@ def _messages(channel: str) -> Callable[[Connection, Mapping[str, Definition], d
         """Messages of one channel, by the month in which they were asked for."""
         outbox, alerts = tables.messages_outbox, tables.alerts
         outcome = case(STANDING, value=outbox.c.state, else_=outbox.c.reason)
+        took = case((outcome == "sent", func.coalesce(outbox.c.parts, 0)), else_=0)
         query = (
-            select(alerts.c.definition_id, alerts.c.provider_id, outbox.c.created_at, outcome, alerts.c.patient_id)
+            select(
+                alerts.c.definition_id, alerts.c.provider_id, outbox.c.created_at, outcome, alerts.c.patient_id, took
+            )
             .join_from(outbox, alerts, outbox.c.alert_id == alerts.c.alert_id)
             .where(outbox.c.channel == channel, outbox.c.created_at <= now)
         )
@@ -210,13 +226,12 @@ def _of_instants(connection: Connection, query: Select[tuple[object, ...]]) -> p
 
 def _read_schema(when: pa.DataType) -> pa.Schema:
     text = pa.string()
-    return pa.schema(
-        [("definition", text), ("provider", text), ("when", when), ("outcome", text), ("patient_id", text)]
-    )
+    named = [("definition", text), ("provider", text), ("when", when), ("outcome", text), ("patient_id", text)]
+    return pa.schema([*named, ("parts", pa.int32())])
 
 
 def _facts(rows: pa.Table, day: Ints) -> pa.Table:
-    columns = {name: rows[name] for name in ("definition", "provider", "outcome", "patient_id")}
+    columns = {name: rows[name] for name in ("definition", "provider", "outcome", "patient_id", "parts")}
     columns |= {"provider": pc.fill_null(rows["provider"], NONE), "month": _month_names(day)}
     return pa.Table.from_pydict(columns, schema=FACTS)
 
@@ -232,7 +247,11 @@ FEEDBACK = Family(
     "feedback", ("in_force", "cancelled_by_provider", "cancelled_by_officer"), frozenset({"in_force"}), _feedbacks
 )
 TEXT_MESSAGES = Family(
-    "text_messages", ("sent", *OBSTACLES, "failed", "withdrawn", "waiting"), frozenset({"sent"}), _messages("sms")
+    "text_messages",
+    ("sent", *OBSTACLES, "failed", "withdrawn", "waiting"),
+    frozenset({"sent"}),
+    _messages("sms"),
+    paid="sent",
 )
 PORTAL_MESSAGES = Family(
     "portal_messages", ("sent", NO_PROVIDER, "withdrawn", "waiting"), frozenset({"sent"}), _messages("portal")

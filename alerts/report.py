@@ -10,16 +10,17 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from alerts.definitions import Definition
 from alerts.disclosure import LIMIT, Published, publish
-from alerts.facts import BREAKDOWNS, FAMILIES, counts
+from alerts.facts import BREAKDOWNS, FAMILIES, Family, counts, parts
 from records.clock import HELSINKI
 
 
@@ -31,11 +32,14 @@ class Section:
         family: its name.
         total: all facts together, one row.
         by: tables by definition, provider and month.
+        parts: of text messages, by table: how many parts those of each row that were sent took, which is what is paid
+            for. None for a table in which those sent are counted together with others.
     """
 
     family: str
     total: Published
     by: Mapping[str, Published]
+    parts: Mapping[str, tuple[int, ...] | None] = field(default_factory=dict)
 
     @property
     def hidden(self) -> bool:
@@ -72,10 +76,28 @@ def make_report(connection: Connection, definitions: Mapping[str, Definition], n
     for family in FAMILIES:
         facts = family.read(connection, definitions, now)
         used |= set(pc.unique(facts["definition"]).to_pylist()) & set(definitions)
-        tables = {name: publish(counts(family, facts, name)) for name in BREAKDOWNS}
-        sections.append(Section(family.name, publish(counts(family, facts, None)), tables))
+        sections.append(section_of(family, facts))
     names = {name: dict(definitions[name].name.items()) for name in sorted(used)}
     return Report(now, names, tuple(name for name in names if definitions[name].example), tuple(sections))
+
+
+def section_of(family: Family, facts: pa.Table) -> Section:
+    """The numbers of one family of facts."""
+    total, *tables = (publish(counts(family, facts, name)) for name in (None, *BREAKDOWNS))
+    by = dict(zip(BREAKDOWNS, tables, strict=True))
+    return Section(family.name, total, by, _parts(family, facts, {"all": total, **by}))
+
+
+def _parts(family: Family, facts: pa.Table, tables: Mapping[str, Published]) -> dict[str, tuple[int, ...] | None]:
+    """Parts of each row of each table; they concern those whom the count of the messages sent concerns."""
+    if family.paid is None:
+        return {}
+    found: dict[str, tuple[int, ...] | None] = {}
+    for name, table in tables.items():
+        took = parts(facts, None if name == "all" else name)
+        alone = (family.paid,) in table.columns
+        found[name] = tuple(sum(took[row] for row in group) for group in table.rows) if alone else None
+    return found
 
 
 def as_json(report: Report) -> str:
@@ -83,7 +105,8 @@ def as_json(report: Report) -> str:
 
     For each family: `outcomes`, groups of outcomes that are counted together; `rows`, each with the names that it
     counts together, its counts in the order of the outcomes, their shares of the row, and the row's `sum`. `hidden`
-    where all together concern too few people.
+    where all together concern too few people. A row of text messages also has the `parts` that those sent took; null
+    where they are counted together with others.
     """
     content = {
         "as_of": report.as_of.astimezone(HELSINKI).isoformat(),
@@ -96,7 +119,10 @@ def as_json(report: Report) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """The report as CSV: one number a line, names that are counted together joined by ` + `."""
+    """The report as CSV: one number a line, names that are counted together joined by ` + `.
+
+    The parts that text messages took are a family of their own, `text_message_parts`.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("family", "by", "row", "outcome", "count", "share"))
@@ -106,13 +132,16 @@ def as_csv(report: Report) -> str:
                 for column, number in zip(table.columns, numbers, strict=True):
                     names = section.family, breakdown, " + ".join(row), " + ".join(column)
                     writer.writerow((*names, number, share(number, sum(numbers))))
+        for breakdown, table in _tables(section):
+            for row, many in zip(table.rows, section.parts.get(breakdown) or (), strict=False):
+                writer.writerow(("text_message_parts", breakdown, " + ".join(row), "sent", many, ""))
     return out.getvalue()
 
 
 def _plain_section(section: Section) -> dict[str, Any]:
     if section.hidden:
         return {"hidden": True}
-    return {"hidden": False} | {name: _plain_table(table) for name, table in _tables(section)}
+    return {"hidden": False} | {name: _plain_table(section, name, table) for name, table in _tables(section)}
 
 
 def _tables(section: Section) -> Iterator[tuple[str, Published]]:
@@ -120,15 +149,15 @@ def _tables(section: Section) -> Iterator[tuple[str, Published]]:
     yield from section.by.items()
 
 
-def _plain_table(table: Published) -> dict[str, Any]:
-    rows = zip(table.rows, table.counts, strict=True)
-    return {
-        "outcomes": table.columns,
-        "rows": [
-            {"names": names, "counts": some, "shares": [share(one, sum(some)) for one in some], "sum": sum(some)}
-            for names, some in rows
-        ],
-    }
+def _plain_table(section: Section, name: str, table: Published) -> dict[str, Any]:
+    rows = [
+        {"names": names, "counts": some, "shares": [share(one, sum(some)) for one in some], "sum": sum(some)}
+        for names, some in zip(table.rows, table.counts, strict=True)
+    ]
+    if name in section.parts:
+        took = section.parts[name] or [None] * len(rows)
+        rows = [row | {"parts": many} for row, many in zip(rows, took, strict=True)]
+    return {"outcomes": table.columns, "rows": rows}
 
 
 def share(part: int, whole: int) -> float | None:

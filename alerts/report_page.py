@@ -156,7 +156,7 @@ def _section(section: Section, words: _Words) -> dict[str, Any]:
         return shown | {"state": "none"}
     return shown | {
         "totals": _totals(section, words),
-        "tables": [_table(section.family, name, section.by[name], words) for name in ORDER],
+        "tables": [_table(section, name, words) for name in ORDER],
         "chart": _chart(section.family, section.by["month"], words),
         "chart_says": words.page["chart"].format(family=heading),
     }
@@ -165,6 +165,7 @@ def _section(section: Section, words: _Words) -> dict[str, Any]:
 def _totals(section: Section, words: _Words) -> list[dict[str, str]]:
     (numbers,) = section.total.counts
     whole = sum(numbers)
+    took = [words.number(many) for many in section.parts.get("all") or ()]
     return [
         {
             "name": words.outcomes(section.family, group),
@@ -172,16 +173,18 @@ def _totals(section: Section, words: _Words) -> list[dict[str, str]]:
             "share": words.percent(number, whole),
         }
         for group, number in zip(section.total.columns, numbers, strict=True)
-    ]
+    ] + [{"name": words.page["parts"], "number": many, "share": ""} for many in took]
 
 
-def _table(family: str, breakdown: str, table: Published, words: _Words) -> dict[str, Any]:
+def _table(section: Section, breakdown: str, words: _Words) -> dict[str, Any]:
     """A table without the columns in which nothing is counted, and without a single one, which would repeat the sum."""
+    family, table, took = section.family, section.by[breakdown], section.parts.get(breakdown)
     used = [place for place in range(len(table.columns)) if any(numbers[place] for numbers in table.counts)]
     used = used if len(used) > 1 else []
     return {
         "breakdown": breakdown,
         "columns": [words.outcomes(family, table.columns[place]) for place in used],
+        "has_parts": took is not None,
         "others": words.others(family, tuple(table.columns[place] for place in used)),
         "rows": [
             {
@@ -190,8 +193,9 @@ def _table(family: str, breakdown: str, table: Published, words: _Words) -> dict
                     (words.number(numbers[place]), words.percent(numbers[place], sum(numbers))) for place in used
                 ],
                 "sum": words.number(sum(numbers)),
+                "parts": words.number(many),
             }
-            for group, numbers in zip(table.rows, table.counts, strict=True)
+            for group, numbers, many in zip(table.rows, table.counts, took or [0] * len(table.rows), strict=True)
         ],
     }
 

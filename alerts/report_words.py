@@ -24,10 +24,25 @@ FAMILIES: dict[str, dict[str, tuple[str, str]]] = {
     "text_messages": {
         "fi": (
             "Tekstiviestit asiakkaille",
-            "Asiakkaille tarkoitetut viestit; kuukausi on se, jona viestin aihe todettiin.",
+            (
+                "Asiakkaille tarkoitetut viestit; kuukausi on se, jona viestin aihe todettiin. Pitkä viesti lähtee"
+                " osina, ja jokainen osa maksaa."
+            ),
         ),
-        "sv": ("Textmeddelanden till klienter", "Meddelanden till klienter; månaden är den då skälet konstaterades."),
-        "en": ("Text messages to clients", "Messages meant for clients; the month is that in which they became due."),
+        "sv": (
+            "Textmeddelanden till klienter",
+            (
+                "Meddelanden till klienter; månaden är den då skälet konstaterades. Ett långt meddelande skickas i"
+                " delar, och varje del kostar."
+            ),
+        ),
+        "en": (
+            "Text messages to clients",
+            (
+                "Messages meant for clients; the month is that in which they became due. A long message goes in parts,"
+                " each of which is paid for."
+            ),
+        ),
     },
     "portal_messages": {
         "fi": (
@@ -137,6 +152,7 @@ PAGE: dict[str, dict[str, str]] = {
         "by_provider": "Palveluntuottajittain",
         "by_month": "Kuukausittain",
         "sum": "Yhteensä",
+        "parts": "Lähetettyjen osia",
         "no_provider": "ei vielä palveluntuottajaa",
         "together": "{many} muuta yhteensä",
         "all_together": "kaikki yhteensä",
@@ -163,6 +179,7 @@ PAGE: dict[str, dict[str, str]] = {
         "by_provider": "Efter serviceproducent",
         "by_month": "Efter månad",
         "sum": "Totalt",
+        "parts": "Delar av de skickade",
         "no_provider": "ingen serviceproducent ännu",
         "together": "{many} andra tillsammans",
         "all_together": "alla tillsammans",
@@ -188,6 +205,7 @@ PAGE: dict[str, dict[str, str]] = {
         "by_provider": "By provider",
         "by_month": "By month",
         "sum": "Total",
+        "parts": "Parts of those sent",
         "no_provider": "no provider yet",
         "together": "{many} others together",
         "all_together": "all together",

@@ -87,7 +87,7 @@ def test_every_chart_stands_beside_a_table_with_the_same_sums(opened: Page) -> N
     assert charts.count() >= 4
     for place in range(charts.count()):
         chart = charts.nth(place)
-        beside = chart.locator("xpath=ancestor::div[contains(@class,'beside')]//tbody/tr/td[last()]")
+        beside = chart.locator("xpath=ancestor::div[contains(@class,'beside')]//tbody/tr/td[@class='sum']")
         assert chart.locator("g text:nth-of-type(2)").all_text_contents() == beside.all_text_contents()
         assert opened.locator(f"#{chart.get_attribute('aria-labelledby')}").text_content().endswith("i tabellen.")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from alerts.disclosure import LIMIT
 from alerts.evaluate import evaluate
 from alerts.facts import ACTIVATION, BREAKDOWNS, FACTS, FAMILIES, FEEDBACK, OVERRUNS, TEXT_MESSAGES, Family, counts
 from alerts.reading import read_vouchers
-from alerts.report import as_csv, as_json, make_report, share
+from alerts.report import as_csv, as_json, make_report, section_of, share
 from alerts.report_page import DRAWN, as_html
 from alerts.report_words import FAMILIES as HEADINGS
 from alerts.report_words import OUTCOMES, PAGE
@@ -83,6 +84,50 @@ def test_messages_are_counted_with_the_reason_why_they_were_not_sent(city: Engin
     assert found["no_consent"] == sum(row.reason == "no_consent" for row in rows) > 0
 
 
+def test_the_parts_of_messages_that_were_sent_add_up_in_every_table(city: Engine) -> None:
+    """What is paid for: long texts, and those with signs outside the default alphabet, take several parts."""
+    outbox = tables.messages_outbox
+    with city.connect() as connection:
+        rows = connection.execute(
+            select(outbox.c.parts).where(outbox.c.state == "sent", outbox.c.channel == "sms")
+        ).all()
+    paid = sum(row.parts for row in rows)
+    assert paid > len(rows) > 50
+    report = reported(city)
+    families = json.loads(as_json(report))["families"]
+    for name in ("all", *BREAKDOWNS):
+        assert sum(row["parts"] for row in families["text_messages"][name]["rows"]) == paid
+    lines = list(csv.DictReader(as_csv(report).splitlines()))
+    summed = Counter(dict.fromkeys(("all", *BREAKDOWNS), 0))
+    for line in lines:
+        if line["family"] == "text_message_parts":
+            summed[line["by"]] += int(line["count"])
+    assert set(summed.values()) == {paid}
+    assert "parts" not in families["portal_messages"]["all"]["rows"][0]
+    for language in ("fi", "sv", "en"):
+        page = as_html(report, language)
+        assert page.count(f'<th scope="col">{PAGE[language]["parts"]}</th>') == len(BREAKDOWNS)
+        shown = f"{paid:,}".replace(",", "," if language == "en" else "\N{NO-BREAK SPACE}")
+        assert f"<dt>{PAGE[language]['parts']}</dt><dd>{shown} " in page
+
+
+def test_parts_are_not_told_where_those_sent_are_counted_with_others() -> None:
+    """Else the parts of four people's messages would tell that they were sent."""
+    whose = [*((name, "sent") for name in "abcd"), *((name, "no_consent") for name in "efghij")]
+    rows = [
+        {"definition": "d", "provider": "p", "month": "2026-01", "outcome": outcome, "patient_id": name,
+         "parts": 2 if outcome == "sent" else 0}
+        for name, outcome in whose
+    ]  # fmt: skip
+    facts = pa.Table.from_pylist(rows, schema=FACTS)
+    family = replace(TEXT_MESSAGES, read=lambda *_: facts)
+    section = section_of(family, facts)
+    assert section.total.columns[-1] == ("sent", "no_consent") or ("sent",) not in section.total.columns
+    assert set(section.parts.values()) == {None}
+    enough = pa.concat_tables([facts, pa.Table.from_pylist([rows[0] | {"patient_id": "x"}], schema=FACTS)])
+    assert set(section_of(family, enough).parts.values()) == {(10,)}
+
+
 def test_facts_are_the_same_in_every_database(postgres_url: str, city: Engine) -> None:
     build(postgres_url)
     server = engine(postgres_url)
@@ -142,6 +187,7 @@ def test_json_and_csv_hold_the_same_numbers(city: Engine) -> None:
             float(line["share"]) if line["share"] else None,
         )
         for line in lines
+        if line["family"] != "text_message_parts"
     }
     assert from_json == from_csv
     assert plain["fewest_people"] == LIMIT
