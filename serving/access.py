@@ -127,6 +127,8 @@ ROUTES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/pages/assessments/{assessment_id}/answers"): _person("interview"),
     ("POST", "/pages/assessments/{assessment_id}/decision"): _person("decide"),
     ("GET", "/pages/model"): _person("model.read"),
+    ("GET", "/pages/vouchers"): _person("vouchers.report"),
+    ("GET", "/pages/overdue"): _person("vouchers.overdue"),
 }
 """(method, path) -> what it asks of its caller. HEAD is as GET."""
 

@@ -74,8 +74,9 @@ def create_app(
     assessments.add_routes(app, desk, house.settings.public_url, metrics)
     cds.add_routes(app, desk, house.settings.public_url, metrics, connect)
     gate = page_gate(house, now)
-    Pages(desk, house, metrics, gate).add_to(app, connect)
-    _voucher_routes(app, house, release, now)
+    pages = Pages(desk, house, metrics, gate)
+    pages.add_to(app, connect)
+    officer.add_pages(app, _voucher_routes(app, house, release, now), release, pages)
     _other_routes(app, release, metrics, now)
     _pages(app, _document(app, release))
     _require_rules(app)
@@ -114,11 +115,12 @@ def _empty() -> FastAPI:
     return app
 
 
-def _voucher_routes(app: FastAPI, house: House, release: Release | None, now: Callable[[], datetime]) -> None:
+def _voucher_routes(app: FastAPI, house: House, release: Release | None, now: Callable[[], datetime]) -> Counter:
     counter = Counter(house, now)
     provider.add_routes(app, counter)
     officer.add_routes(app, counter, release)
     receipts.add_routes(app, counter)
+    return counter
 
 
 def _guard(app: FastAPI, house: House, metrics: Metrics, gate: Gate, now: Callable[[], datetime]) -> None:

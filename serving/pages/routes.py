@@ -195,6 +195,7 @@ class Pages:
         may = _may_find(session)
         return self.renderer.page(
             request, "home.html", status, may_find=may, is_launched=not session.is_local,
+            may_watch="vouchers.report" in ROLES[session.role],
             error=self._text(request, error), longest=MOST_REFERENCE,
         )  # fmt: skip
 

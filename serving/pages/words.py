@@ -275,6 +275,10 @@ PAGE: Texts = {
         "sv": "Ett märke är en månad; ju större märke, desto fler uppgifter.",
         "en": "One mark is one month; the larger it is, the more was recorded.",
     },
+    "overdue_clients": {"fi": "Myöhässä olevat asiakkaat", "sv": "Försenade klienter", "en": "Overdue clients"},
+    "voucher_report": {
+        "fi": "Palvelusetelien seuranta", "sv": "Uppföljning av servicesedlar", "en": "Monitoring of vouchers",
+    },
     "model_facts": {"fi": "Mallin tiedot", "sv": "Modellfakta", "en": "Model facts"},
     "segments": {"fi": "Tarveluokat", "sv": "Behovsklasser", "en": "Classes of need"},
     "visits_from": {"fi": "Käyntejä vähintään", "sv": "Minst besök", "en": "Visits at least"},

@@ -70,7 +70,7 @@ class Counter:
         if self._vouchers is None or not caller.tenant.vouchers:
             raise Refused(404, "", "this service knows of no vouchers of yours")
         method = "GET" if request.method == "HEAD" else request.method
-        return Visit(self, caller, ROUTES[method, request.scope["route"].path].purpose, self._vouchers)
+        return Visit(self, caller, ROUTES[method, request.scope["tarve.route"]].purpose, self._vouchers)
 
     def whom(self, patient_id: str, tenant: str) -> str:
         """The keyed hash of a patient, for the audit."""

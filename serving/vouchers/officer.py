@@ -17,6 +17,7 @@ from records.clock import HELSINKI
 from serving.assessments import NO_STORE
 from serving.faults import refusals
 from serving.guard import Refused
+from serving.pages.routes import Pages
 from serving.release import Release
 from serving.vouchers import examples, overdue_page
 from serving.vouchers.counter import Counter, Visit, reached
@@ -55,12 +56,41 @@ def add_routes(app: FastAPI, counter: Counter, release: Release | None) -> None:
     _cancel_route(app, counter)
 
 
-def _report_routes(app: FastAPI, counter: Counter) -> None:
-    def made(request: Request) -> tuple[Visit, Report]:
-        visit = counter.serve(request, "read-report")
-        with visit.reading() as connection:
-            return visit, make_report(connection, stored_definitions(connection), visit.now)
+def add_pages(app: FastAPI, counter: Counter, release: Release, pages: Pages) -> None:
+    """Add the pages of officers who have signed in with a browser."""
 
+    def report(request: Request) -> Response:
+        return _page(as_html(_report(counter, request)[1], pages.renderer.language(request)))
+
+    def overdue(request: Request) -> Response:
+        found = _overdue(counter, release, request, MOST_OVERDUE)[1]
+        return _page(overdue_page.as_html(found, pages.renderer.language(request)))
+
+    for path, handler in (("/pages/vouchers", report), ("/pages/overdue", overdue)):
+        app.add_route(path, pages.guarded(handler), methods=["GET"], include_in_schema=False)
+
+
+def _report(counter: Counter, request: Request) -> tuple[Visit, Report]:
+    visit = counter.serve(request, "read-report")
+    with visit.reading() as connection:
+        return visit, make_report(connection, stored_definitions(connection), visit.now)
+
+
+def _overdue(counter: Counter, release: Release | None, request: Request, at_most: int) -> tuple[Visit, OverdueListOut]:
+    visit = counter.admit(request)
+    champion = None if release is None else f"{release.name} {release.version}"
+    today = visit.now.astimezone(HELSINKI).date()
+    segments = table_on(read_tables(), today) if release is None else release.segments
+    with visit.reading() as connection, reached():
+        found = overdue_list(
+            connection, counter.ledger.database, counter.secrets, visit.caller.tenant.name,
+            champion=champion, segments=segments, now=visit.now, at_most=at_most,
+        )  # fmt: skip
+    visit.note_patients("read-overdue", [row.patient_id for row in found.rows])
+    return visit, found
+
+
+def _report_routes(app: FastAPI, counter: Counter) -> None:
     @app.get(
         "/v1/vouchers/report",
         operation_id="voucher_report",
@@ -73,7 +103,7 @@ def _report_routes(app: FastAPI, counter: Counter) -> None:
 
         No number concerns fewer than five people, nor can one be found by subtraction.
         """
-        return Response(as_json(made(request)[1]), media_type="application/json", headers=NO_STORE)
+        return Response(as_json(_report(counter, request)[1]), media_type="application/json", headers=NO_STORE)
 
     @app.get(
         "/v1/vouchers/report.csv",
@@ -85,7 +115,7 @@ def _report_routes(app: FastAPI, counter: Counter) -> None:
     def voucher_report_csv(request: Request) -> Response:
         """For spreadsheets; names that are counted together are joined by a plus sign."""
         headers = NO_STORE | {"Content-Disposition": 'attachment; filename="vouchers.csv"'}
-        return Response(as_csv(made(request)[1]), media_type="text/csv", headers=headers)
+        return Response(as_csv(_report(counter, request)[1]), media_type="text/csv", headers=headers)
 
     @app.get(
         "/v1/vouchers/report.html",
@@ -96,25 +126,11 @@ def _report_routes(app: FastAPI, counter: Counter) -> None:
     )
     def voucher_report_page(request: Request, language: Asked = None) -> Response:
         """In Finnish, Swedish or English; it needs nothing else, and can be saved and printed."""
-        visit, report = made(request)
+        visit, report = _report(counter, request)
         return _page(as_html(report, language or language_asked(request, visit)))
 
 
 def _overdue_routes(app: FastAPI, counter: Counter, release: Release | None) -> None:
-    def made(request: Request, at_most: int) -> tuple[Visit, OverdueListOut]:
-        visit = counter.admit(request)
-        with visit.reading() as connection, reached():
-            champion = None if release is None else f"{release.name} {release.version}"
-            segments = (
-                table_on(read_tables(), visit.now.astimezone(HELSINKI).date()) if release is None else release.segments
-            )
-            found = overdue_list(
-                connection, counter.ledger.database, counter.secrets, visit.caller.tenant.name,
-                champion=champion, segments=segments, now=visit.now, at_most=at_most,
-            )  # fmt: skip
-        visit.note_patients("read-overdue", [row.patient_id for row in found.rows])
-        return visit, found
-
     @app.get(
         "/v1/vouchers/overdue",
         operation_id="overdue",
@@ -129,7 +145,11 @@ def _overdue_routes(app: FastAPI, counter: Counter, release: Release | None) -> 
         Ordered by assessed need, then by days overdue. Nobody whose need is not known stands behind one who is known
         to need less than the most. Without a champion, or without any assessment, by days overdue alone.
         """
-        return Response(made(request, at_most)[1].model_dump_json(), media_type="application/json", headers=NO_STORE)
+        return Response(
+            _overdue(counter, release, request, at_most)[1].model_dump_json(),
+            media_type="application/json",
+            headers=NO_STORE,
+        )
 
     @app.get(
         "/v1/vouchers/overdue.html",
@@ -140,7 +160,7 @@ def _overdue_routes(app: FastAPI, counter: Counter, release: Release | None) -> 
     )
     def overdue_as_page(request: Request, at_most: Most = MOST_OVERDUE, language: Asked = None) -> Response:
         """In Finnish, Swedish or English."""
-        visit, found = made(request, at_most)
+        visit, found = _overdue(counter, release, request, at_most)
         return _page(overdue_page.as_html(found, language or language_asked(request, visit)))
 
 

@@ -47,6 +47,8 @@ GET  /pages/launch                     yes  yes            yes   yes       yes  
 GET  /pages/callback                   yes  yes            yes   yes       yes            yes      yes     yes
 GET  /pages                            in   yes            yes   yes       yes            yes      yes     yes
 GET  /pages/model                      in   yes            yes   yes       yes            yes      yes     403
+GET  /pages/vouchers                   in   403            403   403       403            403      yes     403
+GET  /pages/overdue                    in   403            403   403       403            403      yes     403
 POST /pages/find                       in   yes            yes   yes       403            403      403     403
 GET  /pages/assessments/{id}           in   yes            yes   yes       403            403      403     403
 GET  /pages/assessments/{id}/reasons   in   403            403   yes       403            403      403     403

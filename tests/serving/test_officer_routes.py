@@ -12,7 +12,9 @@ from sqlalchemy import select, update
 from alerts import tables
 from alerts.report_words import PAGE
 from serving.vouchers import examples
+from serving.vouchers.words import PAGE as OVERDUE_PAGE
 from tests.serving.asker import NOW, Asker
+from tests.serving.visitor import Visitor
 from tests.serving.watched import Served, faults, message, report_care
 
 AGAIN = "/v1/vouchers/dead-letters/send-again"
@@ -170,3 +172,15 @@ def test_the_answers_of_the_document_have_the_members_of_real_ones(officer: Aske
         for member in ("messages", "rows"):
             if member in answer:
                 assert set(shown[member][0]) == set(answer[member][0]), name
+
+
+def test_an_officer_who_has_signed_in_with_a_browser_sees_the_same_as_pages(watch: Served) -> None:
+    visitor = Visitor(watch.app, watch.house, "sv").sign_in("officer")
+    home = visitor.get("/pages").text
+    for path, title in (("/pages/overdue", OVERDUE_PAGE["sv"]["title"]), ("/pages/vouchers", PAGE["sv"]["title"])):
+        assert f'href="{path}"' in home or f'href="http://test{path}"' in home
+        page = visitor.get(path)
+        assert page.status_code == 200
+        assert f"<h1>{title}</h1>" in page.text
+        assert visitor.client.request("HEAD", path).status_code == 200
+    assert sum('"code":"read-overdue"' in line for line in watch.lines()) == 2

@@ -47,12 +47,13 @@ class Served:
     Attributes:
         house: what it holds; the vouchers' database is copied anew for each test, the audit goes on.
         now: the moment, to be set at will.
+        app: the application.
     """
 
     def __init__(self, release: Release, house: House, template: Path) -> None:
         self.release, self.house, self.now = release, house, NOW
         self._template, self._file = template, Path(house.vouchers.url.database)
-        self._app, self._first = create_app(release, house, lambda: self.now), 0
+        self.app, self._first = create_app(release, house, lambda: self.now), 0
 
     def begin(self) -> None:
         """Put everything back."""
@@ -67,7 +68,7 @@ class Served:
 
     def asked_by(self, role: str, house: House | None = None, **claims: Any) -> Asker:
         """Somebody who asks: Anna, with the scopes of a role, of provider `p` unless claimed otherwise."""
-        app = self._app if house is None else create_app(self.release, house, lambda: self.now)
+        app = self.app if house is None else create_app(self.release, house, lambda: self.now)
         said = {"sub": "anna", "scope": " ".join(ROLES[role]), "provider": "p"} | claims
         key = demo_key(self.house.settings.keys)
         return Asker(app, {"Authorization": f"Bearer {signed(key, DEMO_ISSUER, URL, self.now, claims=said)}"})
