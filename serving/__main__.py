@@ -26,7 +26,7 @@ from typing import Any
 
 from records.database import DatabaseError
 from serving import client, reviews
-from serving.access import DEMO_ROLES, ROLES
+from serving.access import DEMO_ROLES, OF_PROVIDER, ROLES
 from serving.following import Follower, follow, while_child_of
 from serving.house import House
 from serving.keys import KeyFolderError, demo_key, demo_passwords
@@ -100,6 +100,8 @@ def _ask(asked: argparse.Namespace) -> int:
 
 
 def _show_token(asked: argparse.Namespace) -> int:
+    if ROLES[asked.role] & OF_PROVIDER and not asked.provider:
+        raise client.AskError(f"a token of the role {asked.role} opens nothing unless it names a provider: --provider")
     url = asked.url or Settings.read().public_url
     sys.stdout.write(f"{_token(asked.role, url, asked.seconds, patient=asked.patient, provider=asked.provider)}\n")
     return 0
