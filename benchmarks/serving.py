@@ -412,11 +412,11 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, seco
     raise RuntimeError(f"the server did not become ready:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server and all that it started."""
+def stop(process: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
+    """End a server and all that it started, by force when it takes longer."""
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(30)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -458,10 +458,12 @@ async def closed(target: Target, callers: int, seconds: float) -> Throughput:
 
 async def _asking(target: Target, first: int, until: float) -> int:
     connection, number = await Connection.to(target.port), 0
-    while time.perf_counter() < until or not number:
-        await connection.ask(target.requests[(first + number) % len(target.requests)])
-        number += 1
-    connection.close()
+    try:
+        while time.perf_counter() < until or not number:
+            await connection.ask(target.requests[(first + number) % len(target.requests)])
+            number += 1
+    finally:
+        await connection.close()
     return number
 
 
@@ -482,7 +484,7 @@ async def at_rate(target: Target, share: float, rate: float, seconds: float) -> 
 
     await asyncio.gather(*(one(number) for number in range(many)))
     for connection in free:
-        connection.close()
+        await connection.close()
     return Latency(share, rate, *(np.percentile(took, [50, 95, 99]) * 1e3).tolist())
 
 
@@ -510,9 +512,11 @@ class Connection:
         if " 200 " not in head[:16]:
             raise RuntimeError(f"answered {head[:15]!r}: {body[:200]!r}")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up."""
         self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
 
 
 def report(found: Results, rounds: int, seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -177,8 +177,17 @@ def _starts(name: str, rows: pa.Table, patient_ids: pa.Array) -> Ints:
     return np.append(0, np.cumsum(np.bincount(place, counts, len(patient_ids)).astype(np.int64)))
 
 
+REMEMBERED = 16_384
+"""Texts whose group and class are remembered from one history to the next: more than all code systems use."""
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _group(code: str) -> str:
+    return NEED_GROUPS.group(code)
+
+
 FROM_TEXT: Mapping[str, tuple[str, Callable[[str], float | None]]] = {
-    "group": ("code", lambda code: NEED_GROUPS.groups.index(NEED_GROUPS.group(code))),
+    "group": ("code", lambda code: NEED_GROUPS.groups.index(_group(code))),
     "recall": ("code", RECALLS.get),
     "surface_count": ("surfaces", lambda surfaces: len(surfaces) or None),
 }
@@ -203,8 +212,13 @@ def _floats(column: pa.Array) -> Floats:
 
 def _classes(pieces: _Pieces, column: str, vocabulary: Vocabulary) -> Ints:
     if column == "group":
-        return pieces.looked_up(np.int64, "code", lambda code: vocabulary.number(NEED_GROUPS.group(code)), 0)
-    return pieces.looked_up(np.int64, column, vocabulary.number, 0)
+        return pieces.looked_up(np.int64, "code", lambda code: vocabulary.number(_group(code)), 0)
+    return pieces.looked_up(np.int64, column, lambda value: _class(vocabulary, value), 0)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _class(vocabulary: Vocabulary, value: str) -> int:
+    return vocabulary.number(value)
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray:

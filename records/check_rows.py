@@ -71,9 +71,10 @@ def _split(
     good: list[Row] = []
     odd: list[tuple[Row, str]] = []
     seen: set[str] = set()
+    limits, has_code = _limits(name), "code" in TABLES[name].columns()
     for given in rows:
-        row = _canonical(name, given)
-        reason = _fault(name, row)
+        row = _canonical(name, given) if has_code else given
+        reason = _fault(limits, row)
         if reason is None and name != "patients":
             reason = _event_fault(row, born) or moment.faults(row)
         if reason is None and row[key] in seen:
@@ -114,9 +115,9 @@ def _limits(name: str) -> tuple[Limit, ...]:
     return tuple(one for one in asked if one[1:] != (True, frozenset(), None, None))
 
 
-def _fault(name: str, row: Row) -> str | None:
+def _fault(limits: tuple[Limit, ...], row: Row) -> str | None:
     """The first thing that is wrong with a row's own values."""
-    for column, nullable, one_of, least, most in _limits(name):
+    for column, nullable, one_of, least, most in limits:
         value = row.get(column)
         if value is None and not nullable:
             return f"{column} is missing"

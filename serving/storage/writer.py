@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,9 @@ from serving.storage.vault import Vault
 
 LOG = logging.getLogger("tarve.serving")
 MOST_AT_ONCE = 256
+BETWEEN_COMMITS = 0.025
+"""Seconds from one commit to the next, so that under load one serves several requests; a commit costs as much CPU as a
+quarter of an assessment. Shorter than what a person notices."""
 BETWEEN_CLEANINGS = timedelta(minutes=1)
 REMEMBERED = timedelta(hours=2)
 """A token holds for an hour at the most, so one that ends two hours before another has ended."""
@@ -63,6 +67,7 @@ class Writer:
         self._database, self._vault, self._chain = database, vault, chain
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._cleaned = datetime.min.replace(tzinfo=UTC)
+        self._began = 0.0
         self._thread = Thread(target=self._run, name="tarve-writer", daemon=True)
         self._thread.start()
 
@@ -89,6 +94,8 @@ class Writer:
         ended = False
         while not ended:
             waiting = [self._queue.get()]
+            if waiting != [None]:
+                self._let_others_come()
             try:
                 while len(waiting) < MOST_AT_ONCE:
                     waiting.append(self._queue.get_nowait())
@@ -96,6 +103,11 @@ class Writer:
                 pass
             ended = None in waiting
             self._settle([one for one in waiting if one is not None and one[1].set_running_or_notify_cancel()])
+
+    def _let_others_come(self) -> None:
+        """Wait until it is a while since the last commit began; who comes after a pause does not wait."""
+        time.sleep(max(self._began + BETWEEN_COMMITS - time.monotonic(), 0))
+        self._began = time.monotonic()
 
     def _settle(self, batch: list[Waiting]) -> None:
         """Write a batch and tell its requests; when a row of one cannot be held, each is written alone."""

@@ -319,3 +319,21 @@ def test_an_access_file_takes_the_place_of_the_demo(tmp_path: Path) -> None:
     with pytest.raises(AccessError, match="cannot be read"):
         House.open(replace(Settings.under(tmp_path), access=tmp_path / "access.toml"))
     assert not (tmp_path / "keys" / keys.DEMO).exists()
+
+
+def test_under_load_one_commit_serves_several_and_a_lone_write_does_not_wait(
+    own_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, batches = own_house.ledger.writer, []
+    monkeypatch.setattr("serving.storage.writer.BETWEEN_COMMITS", 1.0)
+    write = writer._write
+
+    def counted(writes: list[Write]) -> list[bool]:
+        batches.append(len(writes))
+        return write(writes)
+
+    monkeypatch.setattr(writer, "_write", counted)
+    assert writer.put(Write(lines=["alone"])).result(timeout=5)
+    waiting = [writer.put(Write(lines=[str(number)])) for number in range(20)]
+    assert all(one.result(timeout=5) for one in waiting)
+    assert batches == [1, 20]
