@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -136,13 +136,13 @@ class _Pieces:
     def looked_up(
         self, kind: type[_Kind], column: str, number: Callable[[str], float | None], missing: float
     ) -> NDArray[_Kind]:
-        """A number for every event, by its text; each different text is looked up once."""
-        known, encoded_batches = cache(number), iter(self._encoded(column))
+        """A number for every event, by its text; each different text of a piece is looked up once."""
+        encoded_batches = iter(self._encoded(column))
 
         def values(_: pa.RecordBatch) -> NDArray[_Kind]:
             encoded = next(encoded_batches)
             texts: list[str] = encoded.dictionary.to_pylist()
-            numbers: list[float] = [missing if found is None else found for found in map(known, texts)]
+            numbers: list[float] = [missing if found is None else found for found in map(number, texts)]
             codes = encoded.indices if not encoded.indices.null_count else pc.fill_null(encoded.indices, len(texts))
             lookup = np.array([*numbers, missing], kind)
             return np.asarray(lookup[codes.to_numpy()])

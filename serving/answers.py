@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from models.assessment import Assessment, Expected, Interval, assess
 from records.check import Checked
 from records.check_rows import check_rows
-from records.clock import day, days
+from records.clock import day, days, microseconds
 from records.history import History
 from serving.advice import Advice, AdviceError, Patient, advice_on, override_reasons
 from serving.questions import Conversation, Told, with_answers
@@ -270,7 +269,8 @@ def _date(days_since: int) -> date:
 def _seen(release: Release, talk: Conversation) -> HistoryOut:
     """What is on record; the answers of an interview make no old history young."""
     tables = [talk.record[name] for name in release.catalogue.sources if name != "patients"]
-    latest = max((pc.max(rows["event_time"]).as_py() for rows in tables if rows.num_rows), default=None)
+    newest = max((microseconds(rows["event_time"]).max() for rows in tables if rows.num_rows), default=None)
+    latest = None if newest is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(newest))
     age = None if latest is None else day(talk.as_of) - day(latest)
     return HistoryOut(events_seen=sum(rows.num_rows for rows in tables), latest_event=latest, age_days=age)
 
