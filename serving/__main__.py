@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -25,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from records.database import DatabaseError
-from serving import client, reviews
+from serving import client, logs, reviews
 from serving.access import DEMO_ROLES, OF_PROVIDER, ROLES
 from serving.following import Follower, follow, while_child_of
 from serving.house import House
 from serving.keys import KeyFolderError, demo_key, demo_passwords
-from serving.release import ALIAS, RegistryError, Release, ReleaseError, pull, stored
+from serving.release import ALIAS, RegistryError, ReleaseError, pull, require_fit, stored
 from serving.settings import Settings, SettingsError
 from serving.shelf import MODEL_NAME, Shelf
 from serving.tenants import AccessError
@@ -64,7 +63,7 @@ def _pull(asked: argparse.Namespace) -> int:
 
 
 def _follow(asked: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO)
+    logs.set_up()
     parent = os.getppid()
     goes_on = while_child_of(parent) if asked.while_parent else lambda: True
     with contextlib.suppress(KeyboardInterrupt):
@@ -75,7 +74,7 @@ def _follow(asked: argparse.Namespace) -> int:
 def _start(asked: argparse.Namespace) -> int:
     if asked.follow is None:
         # A person waits: what is wrong with the release is said at once, in one sentence.
-        Release.read(stored())
+        require_fit(stored())
     os.environ.setdefault("TARVE_PUBLIC_URL", f"http://{asked.host}:{asked.port}")
     House.open(Settings.read()).close()
     return _become_bentoml(asked)

@@ -79,16 +79,11 @@ class Release:
         from models.need import ModelError, NeedModel  # noqa: PLC0415
         from serving.questions import Interviewer  # noqa: PLC0415
 
-        said = _release_file(folder / RELEASE_FILE)
+        said = require_fit(folder)
         try:
             model = NeedModel.load(folder)
         except ModelError as error:
             raise ReleaseError(str(error)) from error
-        if model.catalogue != DENTAL.version:
-            raise ReleaseError(
-                f"model {said['name']} version {said['version']} reads features {model.catalogue}, this service "
-                f"computes features {DENTAL.version}; train and promote a model on this code, or run the older code"
-            )
         segments = _segments(model.segments_from)
         try:
             interview = Interviewer.read(folder, model, segments)
@@ -139,6 +134,27 @@ def pull(name: str = MODEL_NAME, alias: str = ALIAS) -> str:
 
 def _tag(version: str, run_id: str) -> str:
     return f"{MODEL_NAME}:v{version}-{run_id[:8]}"
+
+
+def require_fit(folder: Path) -> dict[str, str]:
+    """Look whether a release was made for this code, without loading it, and tell its name, version and run.
+
+    Raises:
+        ReleaseError: the folder holds no release, or its model reads other features or segments than this code.
+    """
+    said = _release_file(folder / RELEASE_FILE)
+    try:
+        need = json.loads((folder / "need.json").read_text(encoding="utf-8"))
+        catalogue, segments_from = str(need["catalogue"]), str(need["segments_from"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{folder} holds no need model that can be read") from error
+    if catalogue != DENTAL.version:
+        raise ReleaseError(
+            f"model {said['name']} version {said['version']} reads features {catalogue}, this service computes "
+            f"features {DENTAL.version}; train and promote a model on this code, or run the older code"
+        )
+    _segments(segments_from)
+    return said
 
 
 def _release_file(path: Path) -> dict[str, str]:
