@@ -12,9 +12,11 @@ import optuna
 import pytest
 
 from models.estimators import SHALLOW
-from models.segments import read_tables
+from models.segments import SegmentTable, read_tables
+from training import tune as tune_module
 from training.cohort import DAY
 from training.examples import Examples, ExamplesError
+from training.fit import calibration_rows
 from training.tune import Budget, Tuned, log, origins, tune
 
 TABLE = read_tables()[-1]
@@ -90,6 +92,33 @@ def test_scored_rows_are_of_other_patients_and_later_than_any_learnt_need() -> N
 
 def test_a_budget_of_no_time_tries_the_settings_in_use() -> None:
     assert len(tune(EXAMPLES, TABLE, Budget(seconds=0.0, rows=300, rounds=5), fixed=FIXED).trials) == 1
+
+
+def test_a_run_tunes_without_the_patients_from_whom_sets_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[Examples, Budget]] = []
+
+    def fake(rows: Examples, table: SegmentTable, budget: Budget, *, fixed: dict[str, object]) -> str:
+        given.append((rows, budget))
+        return f"found with {fixed}"
+
+    monkeypatch.setattr(tune_module, "tune", fake)
+    assert tune_module.tuned(EXAMPLES, TABLE, 5, 2.0) == "found with {}"
+    ((rows, budget),) = given
+    assert (budget.trials, budget.seconds) == (5, 120.0)
+    held = set(EXAMPLES.patient_ids[calibration_rows(EXAMPLES, 0.2)])
+    assert held
+    assert not held & set(rows.patient_ids)
+    assert held | set(rows.patient_ids) == set(EXAMPLES.patient_ids)
+    for trials, minutes in ((0, 1.0), (1, 0.0), (1, float("nan"))):
+        with pytest.raises(ValueError, match="needs at least 1 trial and some minutes"):
+            tune_module.tuned(EXAMPLES, TABLE, trials, minutes)
+
+
+def test_the_picture_says_in_words_what_it_shows(tuned: Tuned) -> None:
+    found = tune_module.drawing(tuned)
+    assert found.svg.startswith("<svg")
+    assert "7 trials" in found.alt
+    assert f"{len(tuned.trials)} trials" in tuned.sentence()
 
 
 def test_what_was_found_makes_estimators_whose_reasons_can_be_tabulated(tuned: Tuned, tmp_path: Path) -> None:
