@@ -1,6 +1,6 @@
 """The commands of training, also entry points of `mlproject.yaml`: `python -m training COMMAND --help` says more.
 
-features, train, evaluate, promote, rollback, compare, reproduce, score, reference, monitor.
+features, train, evaluate, recalibrate, promote, rollback, compare, reproduce, score, reference, monitor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     run = {
         "features": commands.features, "train": commands.train, "evaluate": commands.evaluate,
-        "promote": commands.promote, "rollback": commands.rollback, "compare": commands.compare_models,
+        "recalibrate": commands.recalibrate, "promote": commands.promote, "rollback": commands.rollback,
+        "compare": commands.compare_models,
         "reproduce": commands.reproduce, "score": score.run,
         "reference": monitoring.run, "monitor": monitoring.run,
     }[options.command]  # fmt: skip
@@ -55,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", default="challenger", help="version or alias (default %(default)s)")
     evaluate.add_argument("--out", type=Path, help="file to write the report to, beside the run")
     evaluate.add_argument("--folds", action="store_true", help="also fit anew for later years and left-out sites")
+    recalibrate = commands.add_parser("recalibrate", help="fit a model's levels anew for a recent period and its sites")
+    _add_ground(recalibrate)
+    recalibrate.add_argument("--model", default="champion", help="version or alias (default %(default)s)")
+    recalibrate.add_argument("--since", type=date.fromisoformat, help="first day of the period, YYYY-MM-DD (default: "
+                             "the first on which models are tested)")  # fmt: skip
+    recalibrate.add_argument("--slopes", action="store_true", help="fit slopes too, and not levels alone")
     promote = commands.add_parser("promote", help="let the gate decide whether a model becomes champion")
     _add_ground(promote)
     promote.add_argument("--model", default="challenger", help="version or alias (default %(default)s)")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.dental import DENTAL
+from models.calibration import changes_text
 from models.card import Card
 from models.estimators import Boosted, ExplainableBoosting, PointsRule
 from models.need import NeedModel
@@ -29,7 +30,7 @@ from training.material import Material, MaterialError, helsinki_day
 from training.monitor.examined import reference_of
 from training.performance import curves
 from training.policy import Policy
-from training.recipe import Recipe, again, file_of, maker_of, same_predictions
+from training.recipe import Recalibration, Recipe, again, file_of, maker_of, same_predictions
 from training.report import Story, influence, page
 
 REFUSED = 3
@@ -71,13 +72,7 @@ def train(options: argparse.Namespace) -> int:
         evaluation, story = _examined(challenger, fitted, material, ground)
         evaluation = validated(evaluation, material.observed, ground, makers[options.challenger])
         story = story if tuned is None else _with_search(story, tuned)
-        card = _card(evaluation, material, active.info.run_id)
-        evaluation = replace(evaluation, card_missing=card.missing())
-        version = tracking.log_model(challenger, card)
-        evaluation, card = replace(evaluation, version=version), card.signed(version, "")
-        _log_examined(evaluation, story, card)
-        tracking.log_texts({tracking.REFERENCE: reference_of(challenger, ground.everyone, material.table).to_json()})
-        registry.set_alias(tracking.CHALLENGER, version)
+        version = _register(challenger, (evaluation, story), material, active.info.run_id)
         print(
             f"\n{_text(tables.comparison(story.models))}\n\n{len(material.parts.learn)} rows to learn from, "
             f"{len(material.parts.test)} of other patients to test on, from {material.parts.test_from:%Y-%m-%d}\n"
@@ -123,6 +118,38 @@ def evaluate(options: argparse.Namespace) -> int:
         options.out.write_text(html, encoding="utf-8")
     print(_text(tables.summary(evaluation)))
     return 0
+
+
+def recalibrate(options: argparse.Namespace) -> int:
+    """Fit the levels of a registered model anew for a recent period and its sites; register that as challenger."""
+    policy, material = Policy.read(options.policy), Material.read(options.examples)
+    base = tracking.version_named(options.model)
+    old, ground = _loaded(base), material.ground(policy)
+    since = options.since or helsinki_day(material.parts.test_from)
+    step = Recalibration(base, since.isoformat(), options.slopes)
+    with tracking.run("recalibrate") as active:
+        model, changes = step.fit(material)
+        said = changes_text(changes)
+        _log_setting(material, model, policy, step)
+        tracking.log_texts({"recalibration.txt": f"{said}\n"})
+        fitted = {"model": model, PointsRule.kind: compare.fit_rule(material.parts.learn, material.table),
+                  f"version {base}": old}  # fmt: skip
+        version = _register(model, _examined(model, fitted, material, ground), material, active.info.run_id)
+    print(f"{said}\n\n{tracking.NAME} version {version}, version {base} recalibrated, is {tracking.CHALLENGER}")
+    return 0
+
+
+def _register(model: NeedModel, examined: tuple[Evaluation, Story], material: Material, run_id: str) -> str:
+    """Log an examined model with all that belongs to it and make it challenger; returns its version."""
+    evaluation, story = examined
+    card = _card(evaluation, material, run_id)
+    evaluation = replace(evaluation, card_missing=card.missing())
+    version = tracking.log_model(model, card)
+    _log_examined(replace(evaluation, version=version), story, card.signed(version, ""))
+    rows = compare.test_rows(material.everyone, compare.SplitDefinition(), material.parts.test_from)
+    tracking.log_texts({tracking.REFERENCE: reference_of(model, rows, material.table).to_json()})
+    registry.set_alias(tracking.CHALLENGER, version)
+    return version
 
 
 def promote(options: argparse.Namespace) -> int:
@@ -304,8 +331,10 @@ def _loaded(version: str) -> NeedModel:
     return model
 
 
-def _log_setting(material: Material, model: NeedModel, policy: Policy) -> None:
-    recipe = Recipe.of(material, model.estimator)
+def _log_setting(
+    material: Material, model: NeedModel, policy: Policy, recalibrated: Recalibration | None = None
+) -> None:
+    recipe = Recipe.of(material, model.estimator, recalibrated)
     parts = material.parts
     mlflow.log_params({
         "examples digest": material.digest, "rows": len(material.observed), "learn rows": len(parts.learn),

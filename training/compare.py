@@ -77,6 +77,12 @@ def test_rows(examples: Examples, definition: SplitDefinition, test_from: dateti
     return examples.take(tested & (examples.as_of >= round(test_from.timestamp() * 1e6)))
 
 
+def later_rows(examples: Examples, definition: SplitDefinition, since: datetime) -> Examples:
+    """The rows of patients who are not tested on, from a moment on."""
+    tested = hashed_share(examples.patient_ids) < definition.test_share
+    return examples.take(~tested & (examples.as_of >= round(since.timestamp() * 1e6)))
+
+
 def reached(examples: Examples, table: SegmentTable) -> Bools:
     """Whether the need reached each segment but the first, shape (n, segments - 1)."""
     segment = table.of_visits(examples.visits.sum(1))

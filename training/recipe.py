@@ -10,15 +10,18 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from models.calibration import Change
 from models.estimators import KINDS, Boosted, Estimator, ExplainableBoosting, Logistic, PointsRule
 from models.need import NeedModel
+from records.clock import start_of_day
 from training import compare, tracking
-from training.fit import DEFAULT
+from training.fit import DEFAULT, recalibrate
 from training.material import Material
 
 SETTINGS: Mapping[type[Estimator], tuple[str, ...]] = {
@@ -28,10 +31,43 @@ SETTINGS: Mapping[type[Estimator], tuple[str, ...]] = {
     ExplainableBoosting: ("parameters",),
 }
 """What of an estimator is set and not learnt."""
+LEAST_ROWS = 200
+"""Rows that levels are fitted anew by, at the least: half of them calibrate, the others make sets and intervals."""
 
 
 class RecipeError(ValueError):
     """A run cannot be repeated here."""
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """How the levels of a registered model were fitted anew.
+
+    Attributes:
+        base: the version that it was.
+        since: first Helsinki day of the rows that say what the levels are, ISO 8601.
+        slopes: whether slopes were fitted too, and not levels alone.
+    """
+
+    base: str
+    since: str
+    slopes: bool
+
+    def fit(self, material: Material) -> tuple[NeedModel, tuple[Change, ...]]:
+        """The base with its levels fitted anew, for the period and for each site, and what changed.
+
+        The rows are of patients who are not tested on.
+
+        Raises:
+            RecipeError: so few needs are known since then that nothing can be said of a threshold.
+        """
+        since = start_of_day(date.fromisoformat(self.since))
+        rows = compare.later_rows(material.observed, compare.SplitDefinition(), since)
+        goal = compare.reached(rows, material.table)
+        if len(rows) < LEAST_ROWS or not ((goal.sum(0) > 0) & (goal.sum(0) < len(rows))).all():
+            raise RecipeError(f"only {len(rows)} needs are known since {self.since}: too few to fit levels by")
+        return recalibrate(tracking.load(self.base), rows, material.table, sites=rows.about.get("site"),
+                           slopes=self.slopes)  # fmt: skip
 
 
 def settings_of(estimator: Estimator) -> dict[str, Any]:
@@ -55,6 +91,7 @@ class Recipe:
         split: of patients and time. `plan`: how the rows to learn from are used.
         kind, settings: of the estimator.
         python, packages: versions.
+        recalibrated: how the levels were fitted anew; None for a model fitted from the beginning.
     """
 
     examples: str
@@ -68,10 +105,11 @@ class Recipe:
     settings: Mapping[str, Any]
     python: str
     packages: Mapping[str, str]
+    recalibrated: Recalibration | None = None
 
     @classmethod
-    def of(cls, material: Material, estimator: Estimator) -> Self:
-        """The recipe of an estimator fitted on material."""
+    def of(cls, material: Material, estimator: Estimator, recalibrated: Recalibration | None = None) -> Self:
+        """The recipe of an estimator fitted on material, or of a model whose levels were fitted anew on it."""
         return cls(
             examples=str(material.path.resolve()),
             digest=material.digest,
@@ -84,6 +122,7 @@ class Recipe:
             settings=json.loads(json.dumps(settings_of(estimator), default=dict)),
             python=platform.python_version(),
             packages=tracking.requirements(),
+            recalibrated=recalibrated,
         )
 
     def to_json(self) -> str:
@@ -98,7 +137,9 @@ class Recipe:
             RecipeError: it is no recipe.
         """
         try:
-            return cls(**json.loads(text))
+            said: dict[str, Any] = json.loads(text)
+            step = said.pop("recalibrated", None)
+            return cls(**said, recalibrated=step and Recalibration(**step))
         except (ValueError, TypeError) as error:
             raise RecipeError(f"the run's recipe cannot be read: {error}") from error
 
@@ -121,10 +162,12 @@ def again(recipe: Recipe, material: Material) -> NeedModel:
     Raises:
         RecipeError: the material is not that of the recipe.
     """
-    now = Recipe.of(material, recipe.make(material.observed.names)())
+    now = Recipe.of(material, recipe.make(material.observed.names)(), recipe.recalibrated)
     for what in ("digest", "catalogue", "segments_from", "cohort_from", "split", "plan"):
         if getattr(now, what) != getattr(recipe, what):
             raise RecipeError(f"{what} is {getattr(now, what)}, the run had {getattr(recipe, what)}")
+    if recipe.recalibrated is not None:
+        return recipe.recalibrated.fit(material)[0]
     return compare.fit_model(recipe.make(material.observed.names), material.parts.learn, material.table)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from features.families import LANGUAGES
 from models.card import DEFAULT, FILE, REQUIRED, Card, CardError, Measured, ThresholdFigures
+from models.estimators import KINDS
 from models.segments import read_tables
 from tests.training.made import evaluation
 from training.cohort import CohortDefinition
@@ -157,3 +158,9 @@ def test_a_kind_that_nobody_has_named_goes_by_its_own_name() -> None:
 def test_an_evaluation_that_does_not_say_what_was_learnt_fills_no_card() -> None:
     with pytest.raises(ValueError, match="without what the model learnt from"):
         card_of(evaluation(learnt=None), TABLE, CohortDefinition(), made=MADE, simulated=True)
+
+
+def test_every_kind_of_model_has_its_words() -> None:
+    words = CARD.words["kinds"]
+    assert set(words) == set(KINDS)
+    assert all(set(each) == set(LANGUAGES) for each in words.values())

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.dental import DENTAL
+from models.calibration import Recalibrated
 from models.card import Card
 from models.constraints import monotone
 from models.need import NeedModel
@@ -379,3 +380,25 @@ def test_a_search_without_a_budget_is_refused(trained: Trained, capsys: Out) -> 
     assert trained.run("train", "--tune-trials", "-1") == 1
     assert trained.run("train", "--tune-trials", "3", "--tune-minutes", "0") == 1
     assert "needs at least 1 trial and some minutes, not 3 and 0" in capsys.readouterr().err
+
+
+def test_levels_are_fitted_anew_for_later_rows_of_others_and_the_run_can_be_repeated(
+    trained: Trained, capsys: Out
+) -> None:
+    assert trained.run("recalibrate", "--model", "1", "--slopes") == 0
+    said = capsys.readouterr().out
+    run = latest_run("recalibrate")
+    version = tracking.version_of_run(run.info.run_id)
+    assert f"version {version}, version 1 recalibrated, is challenger" in said
+    assert said.splitlines()[0].split() == ["group", "threshold", "n", "events", "O:E", "before", "O:E", "after",
+                                            "level", "slope"]  # fmt: skip
+    before, after = tracking.load("1"), tracking.load(version)
+    x = read(trained.examples).x[:50]
+    assert after.estimator.margins(x).tobytes() == before.estimator.margins(x).tobytes()
+    assert isinstance(after.calibrator, Recalibrated)
+    assert normal(version).suggested
+    assert main(["reproduce", run.info.run_id]) == 0
+    assert "the same predictions, byte for byte" in capsys.readouterr().out
+    assert trained.run("recalibrate", "--model", "1", "--since", "2999-01-01") == 1
+    assert "only 0 needs are known since 2999-01-01: too few to fit levels by" in capsys.readouterr().err
+    registry.set_alias("challenger", "1")
