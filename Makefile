@@ -16,7 +16,7 @@ export DO_NOT_TRACK := true
 .DEFAULT_GOAL := help
 
 help:  ## Say what can be done
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 .venv/installed: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Tarve needs Python 3.11: no python3.11 and no python3 is on the PATH."; exit 1; }
@@ -75,6 +75,18 @@ benchmark-interview: .venv/tools  ## The shortest interview on real answers and 
 benchmark-forms: .venv/tools  ## Three forms of the segment model: [DATA=folder] [ARGS="--examples FILE ..."]
 	@$(RUN) -m benchmarks.forms $(if $(DATA),--data "$(DATA)") $(ARGS)
 
+benchmark-estimators: .venv/tools  ## LightGBM and the glass box, free and bound by what clinicians insist on: [DATA=folder] [ARGS=...]
+	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.estimators $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+benchmark-reasons: .venv/tools  ## What reasons cost beside the prediction: [ARGS="--examples FILE ..."]
+	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.reasons $(ARGS)
+
+benchmark-training: .venv/tools  ## 700,000 patients trained on, tuned and reported, an hour: [ARGS="--patients 100000 ..."]
+	@$(RUN) -m benchmarks.training $(ARGS)
+
+benchmark-serving: .venv/tools  ## Speed of the service against a bare endpoint and others: [ARGS="--rounds 1 ..."]
+	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.serving $(ARGS)
+
 fidelity: .venv/tools  ## Hold the simulated population against published figures; rewrites docs/fidelity.*
 	@OMP_NUM_THREADS=1 $(RUN) -m benchmarks.fidelity
 
@@ -86,4 +98,5 @@ clean:  ## Remove what the demo made: records, models, runs
 	@rm -rf var mlruns mlartifacts mlflow.db
 
 .PHONY: help setup demo demo-alerts test nightly lint benchmark-real benchmark-fhir benchmark-imports benchmark-features \
-	benchmark-alerts benchmark-interview benchmark-forms fidelity lock clean
+	benchmark-alerts benchmark-interview benchmark-forms benchmark-estimators benchmark-reasons benchmark-training \
+	benchmark-serving fidelity lock clean
