@@ -87,9 +87,11 @@ def test_compose_starts_the_service_after_what_it_needs_and_keeps_no_secret() ->
             assert source in compose["volumes"] or (DEPLOYMENT / source).exists()
 
 
-def test_every_panel_shows_a_metric_that_is_counted(release: Any) -> None:
+def test_every_panel_and_every_rule_asks_for_what_is_counted(release: Any) -> None:
     board = json.loads((DEPLOYMENT / "grafana.json").read_text(encoding="utf-8"))
-    shown = {
+    [rules] = documents(DEPLOYMENT / "rules.yaml")[0]["groups"]
+    woken = {name for rule in rules["rules"] for name in re.findall(r"tarve_\w+", rule["expr"])}
+    shown = woken | {
         name
         for panel in board["panels"]
         for target in panel["targets"]
