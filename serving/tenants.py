@@ -257,9 +257,10 @@ def _directory(entries: list[Any], folder: Path, fetch: Callable[[str], Any]) ->
         for client in tenant.smart:
             _once(launching, client.fhir_server, client)
         for said in entry.get("issuer", ()):
-            providers = frozenset(map(str, said.get("providers", ())))
-            issuer = Issuer(said["issuer"], tenant, _scopes(said), _keys(said, folder, fetch), providers)
+            issuer = Issuer(said["issuer"], tenant, _scopes(said), _keys(said, folder, fetch), _providers(said))
             _once(issuers, issuer.name, issuer)
+    if sum(tenant.vouchers for tenant in tenants.values()) > 1:
+        raise ValueError("the vouchers that are watched are one tenant's: say vouchers = true once")
     return Directory(tenants, issuers)
 
 
@@ -305,6 +306,13 @@ def _scopes(said: Any) -> frozenset[str]:
     if unknown:
         raise ValueError(f"issuer {said['issuer']}: there is no scope {', '.join(unknown)}")
     return frozenset(said["scopes"])
+
+
+def _providers(said: Any) -> frozenset[str]:
+    named = said.get("providers", [])
+    if not isinstance(named, list) or not all(isinstance(one, str) and one for one in named):
+        raise ValueError(f'issuer {said["issuer"]}: providers is a list of names, or of "*" for all')
+    return frozenset(named)
 
 
 def _keys(said: Any, folder: Path, fetch: Callable[[str], Any]) -> Keys:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -11,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from alerts.reading import read_vouchers
 from records.clock import instant
+from serving.__main__ import main
 from serving.tenants import DEMO_ISSUER, Tenant
 from serving.vouchers import examples
 from tests.serving.asker import NOW, Asker
@@ -236,3 +240,14 @@ def test_the_examples_of_the_document_are_taken(provider, watch) -> None:
     for one in examples.FEEDBACK.values():
         given = provider.post(FEEDBACK, one["value"])
         assert faults(given) == [(404, "voucher_id", "there is no such voucher")]  # only the voucher is made up
+
+
+def test_a_token_from_the_command_line_names_the_provider_or_is_not_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TARVE_KEYS", str(tmp_path / "keys"))
+    assert main(["token", "--role", "provider"]) == 1
+    assert "--provider" in capsys.readouterr().err
+    assert main(["token", "--role", "provider", "--provider", "p"]) == 0
+    claims = json.loads(base64.urlsafe_b64decode(capsys.readouterr().out.split(".")[1] + "=="))
+    assert (claims["provider"], claims["scope"]) == ("p", "portal treatment-feedback")

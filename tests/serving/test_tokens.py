@@ -369,6 +369,21 @@ def test_an_access_file_names_tenants_and_issuers(tmp_path: Path) -> None:
     assert fetched is not None
 
 
+def test_an_issuer_speaks_for_the_providers_that_the_file_lists_and_no_other(tmp_path: Path) -> None:
+    text = ACCESS.replace('"assess"]', '"assess"]\nproviders = ["kamppi", "kallio"]').replace(
+        '"cds"]', '"cds"]\nproviders = ["*"]'
+    )
+    found = read_access(
+        written(tmp_path, text.replace("records = true", "records = true\nvouchers = true")), Server(KEY)
+    )
+    assert [name for name, tenant in found.tenants.items() if tenant.vouchers] == ["helsinki"]
+    one, every = (found.issuers[f"https://{name}.example.fi"] for name in ("booking", "espoo"))
+    assert [one.speaks_for(name) for name in ("kamppi", "kallio", "k", "*", "", None, ["kamppi"])] == [
+        True, True, False, False, False, False, False]  # fmt: skip
+    assert every.speaks_for("k")
+    assert not every.speaks_for("")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -383,6 +398,9 @@ def test_an_access_file_names_tenants_and_issuers(tmp_path: Path) -> None:
         ("https://fhir.example.fi/r4/", "ftp://fhir.example.fi", "must be https"),
         ("[[tenant]]\nname", "[[tenant\nname", "access.toml: "),
         ("tenant", "renter", "tenant is missing"),
+        ('"assess"]', '"assess"]\nproviders = "kamppi"', "providers is a list"),
+        ('"assess"]', '"assess"]\nproviders = [7]', "providers is a list"),
+        ("name", "vouchers = true\nname", "say vouchers = true once"),
     ],
 )
 def test_a_wrong_access_file_is_refused_with_the_place(tmp_path: Path, old: str, new: str, says: str) -> None:
