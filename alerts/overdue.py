@@ -20,10 +20,10 @@ class Overdue:
     """A voucher whose client is late.
 
     Attributes:
-        alert_id, rule, rule_version, voucher_id, patient_id, provider_id, definition_id: as the alert has them.
+        alert_id, rule, rule_version, voucher_id, patient_id, provider_id, definition_id, variables: as the alert has
+            them.
         breached_on: first day (Europe/Helsinki) on which it was so.
         days: whole days over the limit; 1 on that day.
-        why: the rule's sentence by language.
     """
 
     alert_id: str
@@ -33,9 +33,14 @@ class Overdue:
     patient_id: str
     provider_id: str | None
     definition_id: str
+    variables: str
     breached_on: date
     days: int
-    why: dict[str, str]
+
+    @property
+    def why(self) -> dict[str, str]:
+        """The rule's sentence by language."""
+        return why(self.rule, self.variables)
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,5 @@ def lateness(connection: Connection, now: datetime) -> Lateness:
 
 def _overdue(row: Row[Any], today: date) -> Overdue:
     same = ("alert_id", "rule", "rule_version", "voucher_id", "patient_id", "provider_id", "definition_id")
-    return Overdue(
-        **{name: getattr(row, name) for name in (*same, "breached_on")},
-        days=(today - row.breached_on).days + 1,
-        why=why(row.rule, row.variables),
-    )
+    whole = {name: getattr(row, name) for name in (*same, "variables", "breached_on")}
+    return Overdue(**whole, days=(today - row.breached_on).days + 1)

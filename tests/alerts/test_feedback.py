@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from alerts.feedback import (
     AlreadyCancelledError,
     Feedback,
     FeedbackError,
+    KeyReusedError,
     ProcedureDone,
     TooLateError,
     UnknownFeedbackError,
@@ -22,6 +24,7 @@ from alerts.feedback import (
     cancel,
     cancel_as_officer,
     submit,
+    taken,
 )
 from alerts.run import run
 from records.clock import instant
@@ -287,6 +290,37 @@ def test_a_forgotten_visit_may_be_reported_after_the_end(database: Engine) -> No
     keep(database, world([*ACTIVE, change("ended", "2026-06-05T09:00")]))
     submit(database, report(4), now=instant("2026-06-06T09:00"), **BY_PROVIDER)
     assert history(database)["visits"].num_rows == 1
+
+
+def test_what_is_sent_under_one_key_is_taken_once_also_at_once(active: Engine) -> None:
+    now = instant("2026-06-05T15:00")
+
+    def send(key: str) -> str:
+        return submit(active, report(3), key=key, now=now, **BY_PROVIDER)
+
+    with ThreadPoolExecutor(4) as pool:
+        names = set(pool.map(send, ["one"] * 8))
+    assert len(names) == 1
+    assert len(history(active)["visits"]) == 1
+    assert [deed for _, _, deed in audit(active)] == ["feedback_sent"]
+    with pytest.raises(FeedbackError, match="a visit was reported before"):
+        send("two")
+    with pytest.raises(KeyReusedError, match="another treatment feedback was sent under this key"):
+        submit(active, report(4), key="one", now=now, **BY_PROVIDER)
+    [name] = names
+    cancel(active, name, now=now, **BY_PROVIDER)
+    assert send("one") == name
+    with active.connect() as connection:
+        assert taken(connection, name, "p").state == "cancelled"
+        with pytest.raises(UnknownFeedbackError):
+            taken(connection, name, "q")
+    assert len(history(active)["visits"]) == 0
+    assert "one" not in stored_keys(active)
+
+
+def stored_keys(database: Engine) -> set[str]:
+    with database.connect() as connection:
+        return set(connection.scalars(select(tables.feedback_keys.c.key)))
 
 
 def test_a_clock_behind_the_last_run_withdraws_nothing_that_the_run_found(active: Engine) -> None:

@@ -204,7 +204,7 @@ def test_the_page_says_what_the_list_says(officer: Asker) -> None:
 
 def row(patient: str, days: int) -> Overdue:
     breached = NOW.date() - timedelta(days=days - 1)
-    return Overdue(f"{patient}{days}", "r", 1, "k", patient, None, "d", breached, days, {})
+    return Overdue(f"{patient}{days}", "r", 1, "k", patient, None, "d", "{}", breached, days)
 
 
 def need(segment: str) -> Need:
