@@ -84,14 +84,14 @@ PAGE: Texts = {
     "in_words": {"fi": "Sanoin", "sv": "I ord", "en": "In words"},
     "suggested": {"fi": "ehdotus", "sv": "förslag", "en": "suggested"},
     "possible": {
-        "fi": "Arvio on epävarma: mahdollisia ovat {names}.",
-        "sv": "Bedömningen är osäker: möjliga är {names}.",
-        "en": "The assessment is uncertain: {names} are possible.",
+        "fi": "Arvio on epävarma: kirjattuihin tietoihin sopivat {names}.",
+        "sv": "Bedömningen är osäker: det som är registrerat passar in på {names}.",
+        "en": "The assessment is uncertain: what is recorded fits {names}.",
     },
     "certain": {
-        "fi": "Muita vaihtoehtoja malli ei pidä mahdollisina.",
-        "sv": "Modellen anser inga andra alternativ möjliga.",
-        "en": "The model holds no other to be possible.",
+        "fi": "Muut vaihtoehdot sopivat kirjattuihin tietoihin huonosti.",
+        "sv": "De andra alternativen passar dåligt in på det som är registrerat.",
+        "en": "The others fit what is recorded poorly.",
     },
     "cautious": {
         "fi": "Ehdotus on varovainen: pidempää aikaa ehdotetaan, kun sen tarpeen todennäköisyys on yli {limit}, "
