@@ -9,6 +9,7 @@ The operator's access file (`TARVE_ACCESS`, TOML) lists them; a token of anybody
     vouchers = true                                      # the vouchers that are watched here are this tenant's
     fhir_servers = ["https://fhir.example.fi/r4"]        # may be asked for what a call lacks
     origins = ["https://booking.example.fi"]             # pages that may call from a browser
+    smart_launch = "https://tarve.example.fi/pages/launch"   # where cards link to; left out for no link
     frames = ["https://ehr.example.fi"]                  # pages that may show ours in a frame of theirs
 
     [[tenant.smart]]                                     # who may launch our pages (SMART App Launch)
