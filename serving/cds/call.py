@@ -128,8 +128,8 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _user(value: object) -> tuple[str, str] | None:
-    """Type and id of a reference, also of an absolute one."""
-    parts = value.split("/")[-2:] if isinstance(value, str) else []
+    """Type and id of a reference, also of an absolute one or one to a version."""
+    parts = value.partition("/_history/")[0].split("/")[-2:] if isinstance(value, str) else []
     return (parts[0], parts[1]) if len(parts) == 2 and all(_ID.fullmatch(part) for part in parts) else None
 
 

@@ -285,7 +285,9 @@ def test_who_is_no_professional_is_told_neither_probabilities_nor_reasons(client
     assert client.cards(VIEW, context={"userId": user}) == []
 
 
-@pytest.mark.parametrize("user", ["Practitioner/7", "PractitionerRole/8", "https://x.fi/fhir/Practitioner/7"])
+@pytest.mark.parametrize(
+    "user", ["Practitioner/7/_history/2", "Practitioner/7", "PractitionerRole/8", "https://x.fi/fhir/Practitioner/7"]
+)
 def test_professionals_are_told_why(client: Client, user: str) -> None:
     card = client.cards(context={"userId": user}, headers={"Accept-Language": "en"})[0]
     assert "%" in card["summary"]
