@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -91,7 +92,8 @@ class Attack:
         self.headers = authority(self.house)
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url=URL)
         self._runner = asyncio.Runner()
-        self.witness = Witness(self.send("GET", "/openapi.json").json())
+        document = self.send("GET", "/openapi.json").json()
+        self.witness, self._examples = Witness(document), _examples(document)
         self.assessment = str(self.post("/v1/assess", posted()).json()["id"])
         self._people = {role: self._signed_in(role) for role in ("agent", "clinician")}
         [self.card] = [one for one in self._hook(BOOKING, _call(seeded(0), BOOKING)) if "suggestions" in one]
@@ -118,6 +120,7 @@ class Attack:
             (30, self._booking), (14, self._view), (9, self._feedback), (12, self._assess), (7, self._batch),
             (9, self._answers), (8, self._decide), (4, self._read), (4, self._stray), (3, self._fetching),
             (10, self._page),
+            (6, self._example),
         )  # fmt: skip
         way = random.choices([one for _, one in ways], [weight for weight, _ in ways])[0]
         try:
@@ -213,6 +216,12 @@ class Attack:
         token = visitor.form_token(of_visitor=False)
         return "; ".join(f"{name}={value}" for name, value in visitor.client.cookies.items()), token
 
+    def _example(self, random: Random, mutator: Mutator) -> None:
+        """An example of the document, of any operation, spoiled."""
+        template, value = random.choice(self._examples)
+        name = random.choice((self.assessment, "zq7-4711", "010170-999R", "1"))
+        self._spoiled(random, mutator, template, re.sub(r"\{\w+\}", name, template), value)
+
     def _page(self, random: Random, mutator: Mutator) -> None:
         """Forms and addresses of the pages, filled in by somebody who has signed in."""
         cookies, token = self._people[random.choice(("agent", "clinician"))]
@@ -264,6 +273,15 @@ class Attack:
         headers = self.headers if random.random() < 0.5 else {"Authorization": f"Bearer {mutator.random.random()}zq7"}
         given = self.send(method, path, headers=headers, params={"patient": "zq7-4711"})
         self.witness.look(method, path.replace("zq7", "x"), given)
+
+
+def _examples(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The bodies that a document shows, with the addresses that they are posted to."""
+    shown = []
+    for path, operations in document["paths"].items():
+        body = operations.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
+        shown += [(path, one["value"]) for one in body.get("examples", {}).values()]
+    return shown
 
 
 class Server:

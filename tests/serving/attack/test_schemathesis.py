@@ -32,7 +32,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-ORDINARY, NIGHTLY = 6, 300
+ORDINARY, NIGHTLY = 6, 100
 """Examples of each operation, of right and of wrong requests; one example may be several requests."""
 OPERATIONS = (
     *("model", "metrics", "assess", "assess_batch", "read_assessment", "answer", "decide"),
