@@ -204,8 +204,8 @@ class Pages:
         session, caller, request.state.here = request.state.session, request.state.caller, "/pages"
         if not _may_find(session):
             return self.renderer.fault(request, 403, "forbidden")
-        patient = request.state.form.get("patient", "").strip()[:MOST_REFERENCE]
-        if not patient:
+        patient = request.state.form.get("patient", "").strip()
+        if not 0 < len(patient) <= MOST_REFERENCE:
             return self._home(request, 422, "not_found")
         try:
             given, _ = await self.desk.ask(Question(patient_id=patient), caller, ROUTES["POST", "/pages/find"].purpose)

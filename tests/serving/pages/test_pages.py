@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from records.database import DatabaseError
 from serving.access import DEMO_ROLES
@@ -91,7 +93,7 @@ def test_an_agent_finds_a_patient_and_is_told_what_to_book(visit: Visit) -> None
 @pytest.mark.parametrize(
     ("patient", "status", "says"),
     [(UNKNOWN, 404, "No patient has this identifier"), ("  ", 422, "No patient has this identifier"),
-     ("x" * 500, 404, "No patient has this identifier"), ("<b>", 404, "No patient has this identifier")],
+     ("x" * 500, 422, "No patient has this identifier"), ("<b>", 404, "No patient has this identifier")],
 )  # fmt: skip
 def test_a_patient_who_is_not_there_is_not_repeated(visit: Visit, patient: str, status: int, says: str) -> None:
     given = visit("agent").send("/pages/find", {"patient": patient}, "/pages")
@@ -536,3 +538,54 @@ def test_a_session_opens_no_route_of_the_api(visit: Visit, app: FastAPI) -> None
     agent = visit("agent")
     assert agent.get("/v1/model").status_code == 401
     assert agent.client.post("/v1/assess", json={"patient_id": KNOWN}).status_code == 401
+
+
+FEW = settings().max_examples // 6
+"""Every example is a browser of its own; nightly there are more."""
+ODD = st.one_of(
+    st.text(max_size=40), st.sampled_from(["\0", "\N{SNOWMAN}", "1e999", "nan", "../..", "<b>", "'", "%", "-1"])
+)
+FIELDS = (
+    "patient",
+    "outcome",
+    "decided",
+    "reason",
+    "comment",
+    "supersedes",
+    "key",
+    "question",
+    "value",
+    "user",
+    "password",
+)
+
+
+@settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(form=st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=6), at=st.integers(0, 3))
+def test_no_form_makes_a_page_fail(visit: Visit, known: str, form: dict[str, str], at: int) -> None:
+    agent = visit("agent")
+    path = (f"{known}/decision", f"{known}/answers", "/pages/find", "/pages/sign-in")[at]
+    said = agent.send(path, form | {"token": agent.form_token(of_visitor=at == 3)})
+    assert said.status_code < 500
+    assert said.status_code == 303 or said.headers["content-type"].startswith("text/html")
+
+
+@settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(body=st.binary(max_size=60), path=st.sampled_from(["/pages/find", "/pages/sign-in", "/pages/sign-out"]))
+def test_no_body_makes_a_page_fail(visit: Visit, body: bytes, path: str) -> None:
+    assert visit("agent").client.post(path, content=body).status_code in {303, 400, 403}
+
+
+@settings(max_examples=FEW, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.dictionaries(st.sampled_from(["iss", "launch", "code", "state", "error", "language"]), ODD, max_size=4))
+def test_no_address_makes_a_page_fail(visit: Visit, query: dict[str, str]) -> None:
+    stranger = visit()
+    for path in ("/pages/launch", "/pages/callback"):
+        assert stranger.get(path, params=query).status_code == 400
+    assert stranger.get("/pages/sign-in", params=query).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def known(app: FastAPI, house: House) -> str:
+    """The address of an assessment."""
+    return Visitor(app, house).enter("agent").find(KNOWN)
