@@ -47,6 +47,7 @@ PAGE = """<!DOCTYPE html>
 <h1>{title} API</h1>
 <p>{about}</p>
 <p>Most endpoints ask for a signed token that allows their use, as <code>Authorization: Bearer</code>.</p>
+<p>For booking agents and clinicians: <a href="/pages">the pages</a>.</p>
 <p>The same for programs: <a href="/openapi.json">openapi.json</a> (OpenAPI {openapi}).</p>
 <h2>Endpoints</h2>
 <ul>

@@ -97,7 +97,7 @@ PAGE: Texts = {
         "fi": "Ehdotus on varovainen: pidempää aikaa ehdotetaan, kun sen tarpeen todennäköisyys on yli {limit}, "
         "sillä liian lyhyt aika haittaa enemmän kuin liian pitkä.",
         "sv": "Förslaget är försiktigt: en längre tid föreslås när sannolikheten för att den behövs är över {limit}, "
-        "eftersom en för kort tid är till större skada än en för lång.",
+        "eftersom en för kort tid gör större skada än en för lång.",
         "en": "The suggestion is cautious: a longer appointment is suggested once the probability of needing it is "
         "over {limit}, because one too short does more harm than one too long.",
     },
@@ -133,7 +133,7 @@ PAGE: Texts = {
     "no_question": {"fi": "Ei kysyttävää", "sv": "Inget att fråga", "en": "Nothing to ask"},
     "wrong_answer": {
         "fi": "Vastaus ei kelpaa. Tarkista vastaus.",
-        "sv": "Svaret duger inte. Kontrollera svaret.",
+        "sv": "Svaret är inte giltigt. Kontrollera svaret.",
         "en": "That is not one of the answers. Check it.",
     },
     "decide": {"fi": "Päätös", "sv": "Beslut", "en": "Decision"},
@@ -398,7 +398,7 @@ RECORDS: Texts = {
 """What is read from a record system, by its key."""
 
 LANES: Texts = {
-    "urgent": {"fi": "päivystyskäynnit", "sv": "akutbesök", "en": "urgent visits"},
+    "urgent": {"fi": "kiireelliset käynnit", "sv": "brådskande besök", "en": "urgent visits"},
     "visits": {"fi": "muut käynnit", "sv": "övriga besök", "en": "other visits"},
     "procedures": {"fi": "toimenpiteet", "sv": "åtgärder", "en": "procedures"},
     "diagnoses": {"fi": "diagnoosit", "sv": "diagnoser", "en": "diagnoses"},
