@@ -87,7 +87,7 @@ class Assessment:
 
 def assess(
     model: NeedModel, catalogue: Catalogue, segments: SegmentTable, history: History, as_of: datetime, *,
-    differences: bool = False,
+    matrix: Matrix | None = None, differences: bool = False,
 ) -> Assessment:  # fmt: skip
     """Assess the one patient of a history, by the limits of the patient's site where the model has some.
 
@@ -97,6 +97,7 @@ def assess(
         segments: the dated table that its labels were cut by.
         history: of one patient.
         as_of: the moment, aware.
+        matrix: the patient's features as of the moment, where they were computed already.
         differences: whether to search for what would have to differ for a lighter segment; some milliseconds more.
 
     Raises:
@@ -115,7 +116,8 @@ def assess(
             "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
         )
     moments = Moments.of([patient_id], [as_of])
-    matrix = evaluate(catalogue, history, moments)
+    if matrix is None:
+        matrix = evaluate(catalogue, history, moments)
     site = str(sites(history, moments)[0]) if model.by_site else None
     predicted = model.predict(matrix.values, None if site is None else [site])
     at = int(segments.suggest(predicted.at_least)[0])

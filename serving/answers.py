@@ -131,7 +131,8 @@ def answer(
     advice = _advice(release, as_of)
     talk = Conversation(release.interview, checked.history, as_of, told or {})
     heard = check_rows(with_answers(rows, talk.told, as_of), as_of).history if talk.told else checked.history
-    assessment = assess(release.model, release.catalogue, release.segments, heard, as_of)
+    matrix = None if talk.told else talk.features
+    assessment = assess(release.model, release.catalogue, release.segments, heard, as_of, matrix=matrix)
     patient = _patient(checked.history, assessment)
     seen = _seen(release, talk)
     common = _common(assessment, checked, notices) | {

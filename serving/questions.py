@@ -9,11 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from features.dental import DENTAL
-from features.evaluate import Moments, evaluate
+from features.evaluate import Matrix, Moments, evaluate
 from features.families import Label
 from models.interview import AnswerError, Interview, Item, Plan, Question, Stop, read_items
 from models.interview.plan import FILE
@@ -95,9 +92,9 @@ class Conversation:
     told: Told
 
     @cached_property
-    def _row(self) -> NDArray[np.float64]:
-        moments = Moments.of([self.record.patient_ids[0].as_py()], [self.as_of])
-        return np.asarray(evaluate(DENTAL, self.record, moments).values[0])
+    def features(self) -> Matrix:
+        """The record's features, without the answers of this interview."""
+        return evaluate(DENTAL, self.record, Moments.of([self.record.patient_ids[0].as_py()], [self.as_of]))
 
     @cached_property
     def _known(self) -> Told:
@@ -131,7 +128,7 @@ class Conversation:
         if members == 1:
             return _stopped(Stop("one_segment"))
         interview = self.interviewer.whole if members is None else self.interviewer.measured
-        found = interview.next(self._row, self._known)
+        found = interview.next(self.features.values[0], self._known)
         return _stopped(found) if isinstance(found, Stop) else _worded(found)
 
 

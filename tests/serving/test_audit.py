@@ -22,6 +22,7 @@ from serving.house import House
 from serving.keys import Secrets
 from serving.release import Release
 from serving.settings import Settings
+from serving.storage import chain
 from serving.storage.chain import Chain, Head, faults, link, read_anchors
 from serving.storage.ledger import Ledger
 from serving.storage.tables import AUDIT
@@ -85,7 +86,9 @@ def test_a_subject_that_is_an_identity_code_is_hashed(own_house: House) -> None:
 
 
 @pytest.fixture
-def written(own_house: House) -> House:
+def written(own_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    # One anchor, however long the machine takes.
+    monkeypatch.setattr(chain, "SECONDS_BETWEEN_ANCHORS", 1e9)
     for number in range(LINES):
         own_house.ledger.writer.put(Write(lines=[f'{{"line":{number}}}'])).result()
     return own_house
