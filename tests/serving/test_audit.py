@@ -87,8 +87,8 @@ def test_a_subject_that_is_an_identity_code_is_hashed(own_house: House) -> None:
 
 @pytest.fixture
 def written(own_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    # One anchor, however long the machine takes.
-    monkeypatch.setattr(chain, "SECONDS_BETWEEN_ANCHORS", 1e9)
+    # One anchor, also on a slow machine.
+    monkeypatch.setattr(chain, "SECONDS_BETWEEN_ANCHORS", 30.0)
     for number in range(LINES):
         own_house.ledger.writer.put(Write(lines=[f'{{"line":{number}}}'])).result()
     return own_house
