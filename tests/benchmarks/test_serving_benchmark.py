@@ -6,15 +6,18 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
 from benchmarks import serving
-from benchmarks.serving import BARE, FASTAPI, MLFLOW, ONE, TWO, Latency, Learnt, Request, Results, Throughput
+from benchmarks.serving import BARE, FASTAPI, MLFLOW, ONE, TWO, Latency, Learnt, Request, Results, Target, Throughput
 from records import store
 from records.simulate import simulate
 from tests.serving import conftest
@@ -67,6 +70,9 @@ def test_a_bare_endpoint_is_measured(tmp_path: Path) -> None:
         measured = serving.measure([target], 1, 0.1)
         assert (list(measured.rounds), measured.latencies) == ([BARE], {})
         assert measured.megabytes[BARE] > 10
+        target.name = ONE  # of the service latency is measured too
+        [ran] = serving.measure([target], 1, 0.05).latencies[ONE]
+        assert [one.share for one in ran] == list(serving.SHARES)
         target.requests = [Request.of("POST", "/nowhere")]
         with pytest.raises(RuntimeError, match=r"answered .*404"):
             asyncio.run(serving.closed(target, 1, 0.1))
@@ -124,3 +130,60 @@ def test_all_targets_start_and_answer(release_folder: Path, tmp_path: Path) -> N
             assert asyncio.run(serving.closed(target, 2, 0.1)).rate > 0
             assert 0 < target.worker_megabytes() < 2_000
         assert httpx.get(f"http://127.0.0.1:{started[-1].port}/readyz").json()["model"]["version"] == "1"
+
+
+@contextmanager
+def nothing_served(*said: Any) -> Iterator[Target]:
+    """A target that is told of and not started."""
+    name, _, command, probe, requests, *more = said
+    assert command(8000)
+    assert probe.startswith("/")
+    assert all(isinstance(value, str) for settings in more for value in settings.values())
+    yield Target(name, 8000, None, 1.0, requests)  # type: ignore[arg-type]
+
+
+def test_every_target_is_asked_the_same_patients(
+    release_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "served", nothing_served)
+    monkeypatch.setattr(serving, "save_for_mlflow", lambda *_: None)
+    learnt = Learnt(release_folder, [question()] * 3, [serving.features_of(question())] * 3)
+    with serving.targets(tmp_path, learnt) as told:
+        assert {one.name: len(one.requests) for one in told} == dict.fromkeys((BARE, FASTAPI, MLFLOW, ONE, TWO), 3)
+        whole = told[3].requests[0].content
+        assert whole.startswith(b"POST /v1/assess HTTP/1.1")
+        assert b"Authorization: Bearer " in whole
+        assert whole.endswith(question())
+
+
+def test_the_model_for_mlflow_is_the_one_that_is_served(release_folder: Path, tmp_path: Path) -> None:
+    serving.save_for_mlflow(release_folder, tmp_path / "model")
+    saved = [file.name for file in (tmp_path / "model" / "artifacts").rglob("*")]
+    assert {"need.json", "threshold-1.txt", "threshold-2.txt"} <= set(saved)
+
+
+def test_what_is_learnt_is_a_release_with_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model:
+        def save(self, folder: Path) -> None:
+            (folder / "need.json").write_text("{}")
+
+    monkeypatch.setattr(serving, "fit_need", lambda *_, **__: Model())
+    monkeypatch.setattr(serving, "QUESTIONS", 2)
+    learnt = serving.learn(tmp_path, 400)
+    assert sorted(file.name for file in learnt.release.iterdir()) == ["need.json", "release.json"]
+    assert (len(learnt.questions), len(learnt.rows)) == (2, 2)
+
+
+def test_a_run_writes_its_report_and_its_picture(
+    found: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def none(*_: object) -> Iterator[list[Target]]:
+        yield []
+
+    monkeypatch.setattr(serving, "learn", lambda *_: None)
+    monkeypatch.setattr(serving, "targets", none)
+    monkeypatch.setattr(serving, "measure", lambda *_: found)
+    assert serving.main(["--rounds", "3", "--docs", str(tmp_path)]) == 0
+    assert (tmp_path / "serving-speed.md").read_text() == capsys.readouterr().out.removesuffix("\n")
+    assert (tmp_path / "serving-speed.png").exists()

@@ -20,6 +20,7 @@ import pytest
 from serving.api import create_app, create_app_without_model
 from serving.following import Follower, follow, while_child_of
 from serving.front import Before, Front
+from serving.guard import Watch
 from serving.house import House
 from serving.metrics import Metrics
 from serving.release import RELEASE_FILE, RegistryError, Release, ReleaseError
@@ -326,9 +327,9 @@ def test_a_follower_keeps_what_is_there_and_says_each_trouble_once(
 def test_a_follower_goes_on_as_long_as_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[datetime] = []
     follower = type("F", (), {"ask": lambda _, at: asked.append(at)})()
-    going = iter([True, True, True, True, False, False])
-    follow(follower, 0.0, lambda: next(going))
-    assert len(asked) >= 1
+    going = iter([True, True, True, False, False])
+    follow(follower, 0.01, lambda: next(going))
+    assert len(asked) == 1
     assert while_child_of(os.getppid())()
     assert not while_child_of(-1)()
 
@@ -395,3 +396,48 @@ def test_what_is_no_request_passes_by_the_front() -> None:
 def running(app: Any) -> Any:
     """A succession of which an application is all that is asked."""
     return type("S", (), {"running": type("R", (), {"app": staticmethod(app)})()})()
+
+
+def test_a_pull_while_the_registry_is_away_keeps_what_is_there_if_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from serving import __main__ as command
+
+    def away(*_: str) -> str:
+        raise RegistryError("the registry is away")
+
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
+    monkeypatch.setattr(command, "pull", away)
+    assert command.main(["pull", "--or-keep"]) == 1  # there is nothing to keep
+    shelf = Shelf.of_bentoml()
+    broken(shelf, "v7-01234567")
+    assert command.main(["pull"]) == 1
+    assert command.main(["pull", "--or-keep"]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "the registry is away; tarve-need:v7-01234567 is kept"
+
+
+def test_the_command_follows_until_it_is_stopped_or_its_parent_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    from serving import __main__ as command
+
+    asked: list[tuple[float, bool]] = []
+
+    def follow_once(_: Follower, seconds: float, goes_on: Any) -> None:
+        asked.append((seconds, goes_on()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "follow", follow_once)
+    monkeypatch.setattr(command.logs, "set_up", lambda: None)
+    assert command.main(["follow", "--seconds", "5"]) == 0
+    assert command.main(["follow", "--while-parent"]) == 0
+    assert asked == [(5.0, True), (60.0, True)]
+
+
+def test_a_request_that_is_given_up_is_counted_as_such(shelf: Shelf) -> None:
+    metrics, front = Metrics(), Front(seconds=0.05)
+
+    async def slow(*_: object) -> None:
+        await asyncio.sleep(5)
+
+    front.succession = running(Watch(slow, metrics))
+    assert get(front, "/slow").status_code == 504
+    assert 'tarve_requests_total{route="other",status="504"} 1.0' in metrics.text().decode()
