@@ -14,7 +14,7 @@ from tests.serving.attack.callers import Attack
 from tests.serving.attack.mutations import MARK
 from tests.serving.attack.witness import Overheard
 
-ORDINARY, NIGHTLY = 400, 20_000
+ORDINARY, NIGHTLY = 300, 20_000
 
 
 @pytest.fixture
