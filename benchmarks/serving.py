@@ -82,6 +82,9 @@ RELEASE = "TARVE_BENCHMARK_RELEASE"
 QUIET = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
 MOST_CPU, LEAST_THROUGHPUT, MOST_TAIL, MOST_MEGABYTES, MOST_SECONDS = 40.0, 20.0, 5.0, 600.0, 15.0
 """The limits: CPU against the bare endpoint, throughput against `mlflow models serve`, p99 against p50, MB, seconds."""
+MEMORY = (
+    "Memory of the bare endpoint and of FastAPI is mostly that of this benchmark, whose module they are served from."
+)
 BARE, FASTAPI, MLFLOW, ONE, TWO = "bare endpoint", "FastAPI", "mlflow models serve", "Tarve", "Tarve, two workers"
 
 
@@ -541,6 +544,8 @@ def report(found: Results, rounds: int, seconds: float) -> str:
             f"| {found.ready[name]:.1f} |"
             for name in found.rounds
         ),
+        "",
+        MEMORY,
         "",
         "## Latency at a rate",
         "",
