@@ -78,6 +78,7 @@ def _show(options: argparse.Namespace) -> None:
             "A token for it       python -m serving token --role booking-system"
             + (f" --url {service.url}" if options.port != 3000 else "")
         )
+        print(f"Pages for people     {service.url}/pages   (users and passwords: python -m serving users)")
         print(f"MLflow               {pages.url}/")
         if options.check:
             _check(service.url, pages.url, token)

@@ -44,8 +44,9 @@ from records.clock import end_of_day, microseconds
 from records.history import History
 from records.simulate import simulate
 from records.studies import NhanesStudy, StudyError, read_nhanes
+from training.answers import given_at
 from training.cohort import DAY, CohortDefinition, build
-from training.interview import Asked, given_at, learn
+from training.interview import Asked, learn
 from training.scores import auroc
 
 Floats = NDArray[np.float64]

@@ -16,6 +16,8 @@ from models.calibration import AnyCalibrator, Recalibrated, from_json, segment_p
 from models.conformal import Conformal
 from models.estimators import KINDS, Estimator
 from models.intervals import Intervals
+from models.interview.plan import FILE as PLAN
+from models.interview.plan import Plan
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -124,6 +126,8 @@ class NeedModel:
         amounts: turns probabilities into a patient's own visits and minutes, so that they never contradict each other.
         uncertainty: sets and intervals; None in a model without calibration rows.
         ranges: for features that a person can change, the values of usual patients, rising.
+        interview: what to ask, in which order, and what people are likely to answer; None in a model that learnt
+            nothing of interviews.
     """
 
     estimator: Estimator
@@ -134,6 +138,7 @@ class NeedModel:
     amounts: Amounts | None = None
     uncertainty: Uncertainty | None = None
     ranges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    interview: Plan | None = None
 
     @property
     def by_site(self) -> bool:
@@ -178,6 +183,8 @@ class NeedModel:
             "ranges": self.ranges,
         }
         (folder / "need.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
+        if self.interview is not None:
+            self.interview.save(folder)
         self.estimator.save(folder)
 
     @classmethod
@@ -189,12 +196,13 @@ class NeedModel:
         """
         try:
             said: dict[str, Any] = json.loads((folder / "need.json").read_text(encoding="utf-8"))
-            # Models saved before these existed have neither amounts of their own nor uncertainty nor ranges.
+            # Models saved before these existed have neither amounts of their own nor uncertainty nor ranges nor a plan.
+            plan = Plan.load(folder) if (folder / PLAN).exists() else None
             amounts, uncertainty = said.get("amounts"), said.get("uncertainty")
             return cls(
                 KINDS[said["kind"]].load(folder), from_json(said["calibrator"]), NeedTable(**_tuples(said["need"])),
                 said["catalogue"], said["segments_from"], amounts and Amounts.load(folder, amounts),
-                uncertainty and Uncertainty.from_json(uncertainty), _tuples(said.get("ranges", {})),
+                uncertainty and Uncertainty.from_json(uncertainty), _tuples(said.get("ranges", {})), plan,
             )  # fmt: skip
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder} holds no need model that can be read: {error}") from error

@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
                        help="search for the settings of LightGBM in so many trials (default: none)")  # fmt: skip
     train.add_argument("--tune-minutes", type=float, default=60.0, metavar="M",
                        help="no trial begins after so many minutes (default %(default)g)")  # fmt: skip
+    train.add_argument("--no-interview", dest="interview", action="store_false",
+                       help="let the challenger learn nothing of interviews, and ask nothing")  # fmt: skip
     evaluate = commands.add_parser("evaluate", help="examine a registered model: report, evaluation, card")
     _add_ground(evaluate)
     evaluate.add_argument("--model", default="challenger", help="version or alias (default %(default)s)")

@@ -65,7 +65,8 @@ def train(options: argparse.Namespace) -> int:
     ground = material.ground(policy)
     with tracking.run("train") as active:
         makers, tuned = _contest(options, material)
-        fits = compare.fit_all(material.parts.learn, material.table, makers)
+        interviewing = options.challenger if _learns_interviews(options, material) else None
+        fits = compare.fit_all(material.parts.learn, material.table, makers, interviewing=interviewing)
         fitted = dict(tqdm(fits, "train", len(makers), unit="model"))
         challenger = fitted[options.challenger]
         _log_setting(material, challenger, policy)
@@ -79,6 +80,16 @@ def train(options: argparse.Namespace) -> int:
             f"run {active.info.run_id}: {tracking.NAME} version {version} is {tracking.CHALLENGER}"
         )
     return 0
+
+
+def _learns_interviews(options: argparse.Namespace, material: Material) -> bool:
+    """Whether the challenger learns interviews too; says why not where it was not told not to."""
+    if not options.interview or options.challenger == PointsRule.kind:
+        return False
+    if not compare.can_interview(material.parts.learn):
+        print("no interview: the examples hold no answers that were given at booking contacts")
+        return False
+    return True
 
 
 def _contest(options: argparse.Namespace, material: Material) -> tuple[compare.Makers, tune.Tuned | None]:
@@ -230,7 +241,7 @@ def reproduce(options: argparse.Namespace) -> int:
     version = tracking.version_of_run(options.run_id)
     material = Material.read(file_of(recipe, options.examples))
     made = again(recipe, material)
-    for difference in recipe.differences(Recipe.of(material, made.estimator)):
+    for difference in recipe.differences(Recipe.of(material, made.estimator, interview=made.interview is not None)):
         print(f"not as it was: {difference}")
     same = same_predictions(tracking.load(version), made, material)
     rows = len(material.parts.test)
@@ -334,13 +345,14 @@ def _loaded(version: str) -> NeedModel:
 def _log_setting(
     material: Material, model: NeedModel, policy: Policy, recalibrated: Recalibration | None = None
 ) -> None:
-    recipe = Recipe.of(material, model.estimator, recalibrated)
+    recipe = Recipe.of(material, model.estimator, recalibrated, interview=model.interview is not None)
     parts = material.parts
     mlflow.log_params({
         "examples digest": material.digest, "rows": len(material.observed), "learn rows": len(parts.learn),
         "test rows": len(parts.test), "test from": f"{parts.test_from:%Y-%m-%d}", "catalogue": recipe.catalogue,
         "features": len(material.observed.names), "segments from": recipe.segments_from,
-        "simulated people": material.simulated, "python": recipe.python, "resamples": policy.resamples,
+        "simulated people": material.simulated, "interview": recipe.interview, "python": recipe.python,
+        "resamples": policy.resamples,
         **{f"cohort {key}": str(value) for key, value in asdict(material.cohort).items()},
         **_flat(f"{recipe.kind}", recipe.settings),
     })  # fmt: skip

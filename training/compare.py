@@ -20,6 +20,7 @@ from training.cohort import DAY
 from training.examples import Examples, ExamplesError
 from training.fit import fit_need
 from training.hashing import hashed_share
+from training.interview import answered, fit_interviewing
 from training.scores import Scores, ScoresBySegment, score
 
 Bools = NDArray[np.bool_]
@@ -111,16 +112,34 @@ def estimators(features: tuple[str, ...], *, glass_box: bool = False) -> Makers:
     return found
 
 
-def fit_all(learn: Examples, table: SegmentTable, makers: Makers | None = None) -> Iterator[tuple[str, NeedModel]]:
-    """Fit the models one after another; without `makers` those of `estimators`."""
+def fit_all(
+    learn: Examples, table: SegmentTable, makers: Makers | None = None, *, interviewing: str | None = None
+) -> Iterator[tuple[str, NeedModel]]:
+    """Fit the models one after another; without `makers` those of `estimators`.
+
+    The kind that is `interviewing` learns interviews too.
+    """
     for kind, make in (makers or estimators(learn.names)).items():
-        yield kind, fit_model(make, learn, table)
+        yield kind, fit_model(make, learn, table, interview=kind == interviewing)
 
 
-def fit_model(make: Callable[[], Estimator], learn: Examples, table: SegmentTable) -> NeedModel:
-    """Fit one model, with sets and intervals that hold within each site of enough rows."""
+def fit_model(
+    make: Callable[[], Estimator], learn: Examples, table: SegmentTable, *, interview: bool = False
+) -> NeedModel:
+    """Fit one model, with sets and intervals that hold within each site of enough rows; if asked with an interview.
+
+    Raises:
+        InterviewRowsError: no interview can be learnt from the rows.
+    """
     catalogue = DENTAL if learn.names == DENTAL.names else None
+    if interview and catalogue is not None:
+        return fit_interviewing(make, learn, table, catalogue)
     return fit_need(make, learn, table, catalogue=catalogue, sites=learn.about.get("site"))
+
+
+def can_interview(learn: Examples) -> bool:
+    """Whether the rows hold answers of interviews that a model can learn from."""
+    return learn.names == DENTAL.names and bool(answered(learn, DENTAL))
 
 
 def fit_rule(learn: Examples, table: SegmentTable) -> NeedModel:

@@ -19,11 +19,13 @@ from tqdm import tqdm
 
 from features.catalogue import Catalogue
 from features.evaluate import evaluate
+from models.interview import read_items
 from records import store
 from records.clock import microseconds
 from records.history import History
 from records.schema import PROFESSIONS
 from training import slices, truth
+from training.answers import given_at
 from training.cohort import ABSENT, LEFT, OBSERVED, Cohort, CohortDefinition, eligible
 from training.leakage import KnownTime, known_time
 
@@ -53,6 +55,8 @@ class Examples:
         fate: whether the need was observed, see `training.cohort.FATES`; of those it was not, visits and minutes are
             what was seen.
         about: columns by which rows are sliced, see `training.slices.describe`; none of them is a feature.
+        given: answers of the interview at each moment by question, NaN where there is none; none of them is a feature,
+            for at the moment nothing is answered yet.
         truth: what is truly known and needed, of simulated people, see `training.truth`; empty for real ones.
         made: what the file says about how it was made.
     """
@@ -68,6 +72,7 @@ class Examples:
     first_minutes: Floats = field(default_factory=lambda: np.empty(0))
     fate: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
     about: Mapping[str, np.ndarray] = field(default_factory=dict)
+    given: Mapping[str, Floats] = field(default_factory=dict)
     truth: Mapping[str, Floats] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,8 +89,8 @@ class Examples:
             raise ExamplesError("there are no examples: no booking contact was kept")
         return datetime.fromtimestamp(int(self.as_of.max()) / 1e6, UTC)
 
-    def take(self, rows: NDArray[np.bool_]) -> Examples:
-        """The rows where `rows` is true."""
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Examples:
+        """The rows where `rows` is true, or at the places that it names."""
 
         def some(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             return {name: values[rows] for name, values in columns.items()}
@@ -93,8 +98,8 @@ class Examples:
         first = self.first_minutes[rows] if len(self.first_minutes) else self.first_minutes
         fate = self.fate[rows] if len(self.fate) else self.fate
         return Examples(self.patient_ids[rows], self.as_of[rows], self.x[rows], self.visits[rows], self.minutes[rows],
-                        self.names, self.catalogue, self.attrition, first, fate, some(self.about), some(self.truth),
-                        self.made)  # fmt: skip
+                        self.names, self.catalogue, self.attrition, first, fate, some(self.about), some(self.given),
+                        some(self.truth), self.made)  # fmt: skip
 
     def observed(self) -> Examples:
         """The rows whose need was seen."""
@@ -156,6 +161,9 @@ def _columns(
         yield f"minutes.{name}", cohort.minutes[:, at]
     for name, values in slices.describe(history, cohort.moments).items():
         yield f"about.{name}", values
+    questions = [item.name for item in read_items()]
+    for name, answers in zip(questions, given_at(history, cohort.moments, questions).T, strict=True):
+        yield f"given.{name}", answers
     if behind is not None:
         rows = truth.of_moments(cohort.moments, behind)
         for name, values in (truth.known(rows) | truth.need(rows)).items():
@@ -222,6 +230,7 @@ def read_everyone(path: Path) -> Examples:
         first_minutes=rows["first_minutes"].to_numpy(),
         fate=_plain(rows["fate"]),
         about=starting("about."),
+        given=starting("given."),
         truth=starting("truth."),
         made=said,
     )

@@ -92,6 +92,7 @@ class Recipe:
         kind, settings: of the estimator.
         python, packages: versions.
         recalibrated: how the levels were fitted anew; None for a model fitted from the beginning.
+        interview: whether the model learnt interviews too.
     """
 
     examples: str
@@ -106,9 +107,13 @@ class Recipe:
     python: str
     packages: Mapping[str, str]
     recalibrated: Recalibration | None = None
+    interview: bool = False
 
     @classmethod
-    def of(cls, material: Material, estimator: Estimator, recalibrated: Recalibration | None = None) -> Self:
+    def of(
+        cls, material: Material, estimator: Estimator, recalibrated: Recalibration | None = None, *,
+        interview: bool = False,
+    ) -> Self:  # fmt: skip
         """The recipe of an estimator fitted on material, or of a model whose levels were fitted anew on it."""
         return cls(
             examples=str(material.path.resolve()),
@@ -123,6 +128,7 @@ class Recipe:
             python=platform.python_version(),
             packages=tracking.requirements(),
             recalibrated=recalibrated,
+            interview=interview,
         )
 
     def to_json(self) -> str:
@@ -162,13 +168,14 @@ def again(recipe: Recipe, material: Material) -> NeedModel:
     Raises:
         RecipeError: the material is not that of the recipe.
     """
-    now = Recipe.of(material, recipe.make(material.observed.names)(), recipe.recalibrated)
+    made = recipe.make(material.observed.names)
+    now = Recipe.of(material, made(), recipe.recalibrated, interview=recipe.interview)
     for what in ("digest", "catalogue", "segments_from", "cohort_from", "split", "plan"):
         if getattr(now, what) != getattr(recipe, what):
             raise RecipeError(f"{what} is {getattr(now, what)}, the run had {getattr(recipe, what)}")
     if recipe.recalibrated is not None:
         return recipe.recalibrated.fit(material)[0]
-    return compare.fit_model(recipe.make(material.observed.names), material.parts.learn, material.table)
+    return compare.fit_model(made, material.parts.learn, material.table, interview=recipe.interview)
 
 
 def same_predictions(one: NeedModel, other: NeedModel, material: Material) -> bool:

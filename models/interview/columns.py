@@ -39,6 +39,15 @@ class AnswerColumns:
     days: tuple[float, ...]
     since: tuple[tuple[int, tuple[int, ...]], ...]
 
+    @staticmethod
+    def held(catalogue: Catalogue, questions: Sequence[str]) -> list[str]:
+        """The questions of which the catalogue holds the latest answer."""
+        families = [feature for feature in catalogue if feature.family.source == "answers"]
+        held = {
+            name for feature in families if feature.family.aggregate == "last" for name in _read(feature, questions)
+        }
+        return [name for name in questions if name in held]
+
     @classmethod
     def of(cls, catalogue: Catalogue, questions: Sequence[str]) -> AnswerColumns:
         """Find the columns.

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from features.catalogue import Catalogue
+from features.dental import DENTAL
 from features.evaluate import Moments
 from features.families import Label, age, last
 from models.estimators import Boosted, Logistic
-from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop
+from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop, read_items
 from records.clock import instant
 from tests.rows import event, history, patient
+from tests.training.conftest import Trained
+from training import commands, compare, tracking
+from training.answers import given_at
 from training.interview import (
     Asked,
     InterviewRowsError,
+    answered,
+    fit_interviewing,
     fit_masked,
-    given_at,
     greedy_order,
     learn,
     masked,
 )
+from training.material import Material
 from training.scores import auroc
 
 QUESTIONS = ("weak", "strong", "middling", "idle")
@@ -164,3 +173,52 @@ def test_a_question_that_everybody_answers_alike_is_refused() -> None:
     some.given[:, 3] = np.nan
     with pytest.raises(InterviewRowsError, match="the answers to 'idle' do not differ"):
         learn(make, some, KNOWN, QUESTIONS)
+
+
+def test_the_examples_hold_what_was_answered_at_each_contact_beside_the_features(trained: Trained) -> None:
+    learn = Material.read(trained.examples).parts.learn
+    assert set(learn.given) == {item.name for item in read_items()}
+    assert {len(answers) for answers in learn.given.values()} == {len(learn)}
+    assert 0.1 < np.mean(~np.isnan(learn.given["pain"])) < 1
+    assert np.array_equal(learn.take(np.array([5, 2])).given["pain"], learn.given["pain"][[5, 2]], equal_nan=True)
+
+
+def test_the_challenger_of_a_run_brings_an_interview(trained: Trained) -> None:
+    model, learn = tracking.load("1"), Material.read(trained.examples).parts.learn
+    assert model.interview is not None
+    assert sorted(model.interview.order) == sorted(answered(learn, DENTAL))
+    assert model.interview.catalogue == DENTAL.version
+
+
+def test_answers_raise_what_the_model_of_a_run_can_tell_apart(trained: Trained) -> None:
+    material, model = Material.read(trained.examples), tracking.load("1")
+    assert model.interview is not None
+    test, order = material.parts.test, model.interview.order
+    told = AnswerColumns.of(DENTAL, order).written(test.x, np.column_stack([test.given[name] for name in order]))
+    goal = compare.reached(test, material.table)[:, 0]
+    before, after = (auroc(model.predict(x).at_least[:, 0], goal) for x in (test.x, told))
+    assert after > before
+
+
+def test_without_answers_that_differ_nothing_is_learnt_of_interviews(trained: Trained) -> None:
+    material = Material.read(trained.examples)
+    alike = {name: np.ones_like(answers) for name, answers in material.parts.learn.given.items()}
+    learn = replace(material.parts.learn, given=alike)
+    assert not compare.can_interview(learn)
+    with pytest.raises(InterviewRowsError, match="no answers of interviews that differ"):
+        fit_interviewing(lambda: Logistic(learn.names), learn, material.table, DENTAL)
+
+
+@pytest.mark.parametrize(
+    ("challenger", "wanted", "can", "learns"),
+    [("lightgbm", True, True, True), ("lightgbm", True, False, False), ("lightgbm", False, True, False),
+     ("rule", True, True, False)],
+)  # fmt: skip
+def test_a_run_without_answers_says_so(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    challenger: str, *, wanted: bool, can: bool, learns: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(compare, "can_interview", lambda _: can)
+    options = argparse.Namespace(interview=wanted, challenger=challenger)
+    assert commands._learns_interviews(options, Material.read(trained.examples)) == learns
+    assert ("no interview: the examples hold no answers" in capsys.readouterr().out) == (not can)
