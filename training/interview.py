@@ -160,8 +160,8 @@ def fit_interviewing(
     """Fit a need model that serves before, during and after an interview, with the plan of the interview.
 
     A part of the rows is learnt from as of the moment, with what is on record alone, the others with some of the
-    answers that were given then; sets and intervals hold over both. On 23,872 simulated rows this costs .001 and .002 of
-    AUROC before the interview, and no time; learning from every row twice costs as much, and twice the time.
+    answers that were given then; sets and intervals hold over both. On 23,872 simulated rows this costs .001 and .002
+    of AUROC before the interview, and no time; learning from every row twice costs as much, and twice the time.
 
     Args:
         make: makes an unfitted estimator.
