@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from records.clock import HELSINKI
 from serving.pages.sessions import Session, Signer
-from serving.pages.words import FAULTS, PAGE, ROLES, likely
+from serving.pages.words import FAULTS, PAGE, ROLES
 from serving.words import LANGUAGES, PROFESSIONS, SEGMENTS, TABLES, TEXTS, Language, language_of, number, said, word
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -175,7 +175,6 @@ def _environment() -> Environment:
         "moment": moment,
         "day": day,
         "percent": percent,
-        "likely": likely,
         "said": said,
         "own": getattr,
         "number": _number,

@@ -81,7 +81,6 @@ PAGE: Texts = {
         "en": "Of a hundred patients like this",
     },
     "need_class": {"fi": "Hoidon tarve", "sv": "Vårdbehov", "en": "Need for care"},
-    "in_words": {"fi": "Sanoin", "sv": "I ord", "en": "In words"},
     "suggested": {"fi": "ehdotus", "sv": "förslag", "en": "suggested"},
     "possible": {
         "fi": "Arvio on epävarma: kirjattuihin tietoihin sopivat {names}.",
@@ -371,16 +370,6 @@ FAULTS: Texts = {
 }
 """Why a page is not shown."""
 
-LIKELY: tuple[tuple[float, Mapping[Language, str]], ...] = (
-    (0.95, {"fi": "lähes varma", "sv": "nästan säkert", "en": "almost certain"}),
-    (0.75, {"fi": "hyvin todennäköinen", "sv": "mycket sannolikt", "en": "very likely"}),
-    (0.5, {"fi": "todennäköinen", "sv": "sannolikt", "en": "likely"}),
-    (0.25, {"fi": "mahdollinen", "sv": "möjligt", "en": "possible"}),
-    (0.05, {"fi": "epätodennäköinen", "sv": "osannolikt", "en": "unlikely"}),
-    (0.0, {"fi": "hyvin epätodennäköinen", "sv": "mycket osannolikt", "en": "very unlikely"}),
-)
-"""Probabilities from here on, in words; a convention of the page, and the number always stands beside it."""
-
 ROLES: Texts = {
     "agent": {"fi": "ajanvaraus", "sv": "tidsbokning", "en": "booking"},
     "clinician": {"fi": "kliinikko", "sv": "kliniker", "en": "clinician"},
@@ -412,11 +401,6 @@ _AGO: Mapping[str, Mapping[Language, str]] = {
     "years": {"fi": "{n} vuoden takaa", "sv": "{n} år gammal", "en": "{n} years old"},
 }
 DAYS_A_YEAR = 365
-
-
-def likely(probability: float, language: Language) -> str:
-    """A probability in words."""
-    return next(texts[language] for least, texts in LIKELY if probability >= least)
 
 
 def ago(days: int, language: Language) -> str:

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from serving.access import DEMO_ROLES
 from serving.cds.discovery import WANTED
 from serving.pages.timeline import LANES
-from serving.pages.words import FAULTS, LIKELY, PAGE, RECORDS, ROLES, Texts, ago, likely, listed
+from serving.pages.words import FAULTS, PAGE, RECORDS, ROLES, Texts, ago, listed
 from serving.pages.words import LANES as LANE_WORDS
 from serving.words import LANGUAGES, Language
 
@@ -50,12 +48,6 @@ def test_all_names_that_need_words_have_them() -> None:
     assert set(ROLES) == set(DEMO_ROLES)
     assert set(LANE_WORDS) == set(LANES)
     assert {key for key, wanted in WANTED.items() if wanted.required} == set(RECORDS)
-
-
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_a_greater_probability_is_never_said_to_be_smaller(one: float, other: float) -> None:
-    order = [texts["en"] for _, texts in LIKELY][::-1]
-    assert (one <= other) <= (order.index(likely(one, "en")) <= order.index(likely(other, "en")))
 
 
 @pytest.mark.parametrize(
