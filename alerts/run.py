@@ -142,13 +142,16 @@ def _find(engine: Engine, now: datetime, progress: Progress) -> _Found:
             stored = stored_alerts(connection, done=done)
     # What reading took is given back before the rules take more: else both count for the memory of a large run.
     pa.default_memory_pool().release_unused()
+    count, used = len(vouchers), sorted({name for name, _ in vouchers.by_definition()})
+    left_alone = unwatched(vouchers, definitions)
     with progress("apply rules") as done:
-        changes = plan(stored, evaluate(vouchers, definitions, now, done))
+        breaches = evaluate(vouchers, definitions, now, done)
+        del vouchers  # the most of what is held, and not needed any more
+        changes = plan(stored, breaches)
         due = due_messages(changes, definitions, now, last.now)
-    used = sorted({name for name, _ in vouchers.by_definition()})
     outcome = Outcome(
-        vouchers=len(vouchers),
-        unwatched=unwatched(vouchers, definitions),
+        vouchers=count,
+        unwatched=left_alone,
         examples=[name for name in used if name in definitions and definitions[name].example],
         counts=_counts(changes, due),
     )
