@@ -43,7 +43,8 @@ def promote(folder: Path, release_folder: Path, version: str) -> None:
 def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A service that follows a registry which is away; with its address, and killed at the end if need be."""
     url = f"http://127.0.0.1:{free_port()}"
-    settings = environment(folder, MLFLOW_TRACKING_URI=NOWHERE, TARVE_DRAIN_SECONDS="2")
+    # One caller asks as fast as it can here: how often one may has its own tests.
+    settings = environment(folder, MLFLOW_TRACKING_URI=NOWHERE, TARVE_DRAIN_SECONDS="2", TARVE_RATE="0")
     command = ["-m", "serving", "start", "--port", url.rpartition(":")[2], "--follow", "1"]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
