@@ -106,18 +106,14 @@ def assess(
     """
     if model.catalogue != catalogue.version:
         raise ModelError(f"the model reads features {model.catalogue}, the catalogue is {catalogue.version}")
-    if len(history.patient_ids) != 1:
-        raise ValueError(f"an assessment is of one patient; the history holds {len(history.patient_ids)}")
-    patient_id = history.patient_ids[0].as_py()
+    moments = Moments.of([_patient_id(history)], [as_of])
     special_needs = bool(history["patients"]["special_needs"][0].as_py())
     seen, latest = _known(catalogue, history, as_of)
     if not seen:
         return Assessment(
             "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
         )
-    moments = Moments.of([patient_id], [as_of])
-    if matrix is None:
-        matrix = evaluate(catalogue, history, moments)
+    matrix = evaluate(catalogue, history, moments) if matrix is None else matrix
     site = str(sites(history, moments)[0]) if model.by_site else None
     predicted = model.predict(matrix.values, None if site is None else [site])
     at = int(segments.suggest(predicted.at_least)[0])
@@ -138,6 +134,12 @@ def assess(
         minutes_interval=_interval(model, predicted.minutes_interval, "minutes"),
         lighter=lighter(model, catalogue, segments, matrix.values[0], site) if differences else None,
     )
+
+
+def _patient_id(history: History) -> str:
+    if len(history.patient_ids) != 1:
+        raise ValueError(f"an assessment is of one patient; the history holds {len(history.patient_ids)}")
+    return str(history.patient_ids[0].as_py())
 
 
 def _known(catalogue: Catalogue, history: History, as_of: datetime) -> tuple[int, datetime | None]:

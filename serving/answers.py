@@ -133,8 +133,7 @@ def answer(
     heard = check_rows(with_answers(rows, talk.told, as_of), as_of).history if talk.told else checked.history
     matrix = None if talk.told else talk.features
     assessment = assess(release.model, release.catalogue, release.segments, heard, as_of, matrix=matrix)
-    patient = _patient(checked.history, assessment)
-    seen = _seen(release, talk)
+    patient, seen = _patient(checked.history, assessment), _seen(release, talk)
     common = _common(assessment, checked, notices) | {
         "id": assessment_id, "history": seen, "model": _model(release, advice), "follows": follows,
         "answers": [GivenAnswer(question=name, value=value) for name, value in talk.told.items()],
@@ -145,18 +144,21 @@ def answer(
     if not is_enough or segment is None or visits is None or minutes is None:
         status = "too_little_history" if seen.events_seen else "no_history"
         return Given(_without_estimate(release, status, advice, patient, common), checked.history)
-    follow_ups = advice.pathways.follow_ups(
-        visits.by_profession, minutes.by_profession, assessment.first_appointment.profession
-    )
     estimated = {
         "segment": _segment(segment),
         "visits": _amount(visits, assessment.visits_interval),
         "minutes": _amount(minutes, assessment.minutes_interval),
-        "follow_ups": [FollowUpOut(**asdict(one)) for one in follow_ups],
+        "follow_ups": _follow_ups(advice, visits, minutes, assessment),
         "pathway": _pathway(advice, segment.name, patient),
         "examination_interval": _interval(advice, segment.name, patient),
     }
     return Given(_estimate(assessment, common | estimated), checked.history)
+
+
+def _follow_ups(advice: Advice, visits: Expected, minutes: Expected, assessment: Assessment) -> list[FollowUpOut]:
+    first = assessment.first_appointment.profession
+    found = advice.pathways.follow_ups(visits.by_profession, minutes.by_profession, first)
+    return [FollowUpOut(**asdict(one)) for one in found]
 
 
 def _is_enough(advice: Advice, seen: HistoryOut, talk: Conversation) -> bool:
