@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 from features.dental import DENTAL
 from features.evaluate import Matrix, Moments, evaluate
 from features.families import Label
-from models.interview import AnswerError, Interview, Item, Plan, Question, Stop, read_items
-from models.interview.plan import FILE
+from models.interview import AnswerError, Interview, Item, Question, Stop, read_items
 from models.need import NeedModel
 from models.segments import SegmentTable
 from records.clock import day, days
@@ -50,15 +48,15 @@ class Interviewer:
     whole: Interview
 
     @classmethod
-    def read(cls, folder: Path, model: NeedModel, segments: SegmentTable) -> Self | None:
-        """The interview of a saved model; None when its folder holds no plan of one.
+    def of(cls, model: NeedModel, segments: SegmentTable) -> Self | None:
+        """The interview of a model; None when it brings no plan of one.
 
         Raises:
-            InterviewError: the plan cannot be read, or does not fit the model or the table of questions.
+            InterviewError: the plan does not fit the model or the table of questions.
         """
-        if not (folder / FILE).exists():
+        plan, uncertainty = model.interview, model.uncertainty
+        if plan is None:
             return None
-        plan, uncertainty = Plan.load(folder), model.uncertainty
         parts: dict[str, Any] = {
             "items": read_items(),
             "catalogue": DENTAL,

@@ -86,7 +86,7 @@ class Release:
             raise ReleaseError(str(error)) from error
         segments = _segments(model.segments_from)
         try:
-            interview = Interviewer.read(folder, model, segments)
+            interview = Interviewer.of(model, segments)
         except InterviewError as error:
             raise ReleaseError(str(error)) from error
         return cls(model, DENTAL, segments, said["name"], said["version"], said["run_id"], interview, _card(folder))

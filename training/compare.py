@@ -18,7 +18,7 @@ from models.need import NeedModel, Predictions
 from models.segments import SegmentTable
 from training.cohort import DAY
 from training.examples import Examples, ExamplesError
-from training.fit import fit_need
+from training.fit import fit_need, need_of
 from training.hashing import hashed_share
 from training.interview import answered, fit_interviewing
 from training.scores import Scores, ScoresBySegment, score
@@ -86,8 +86,7 @@ def later_rows(examples: Examples, definition: SplitDefinition, since: datetime)
 
 def reached(examples: Examples, table: SegmentTable) -> Bools:
     """Whether the need reached each segment but the first, shape (n, segments - 1)."""
-    segment = table.of_visits(examples.visits.sum(1))
-    return segment[:, None] >= np.arange(1, len(table.segments))
+    return need_of(examples, table)[1]
 
 
 Makers = dict[str, Callable[[], Estimator]]

@@ -119,7 +119,7 @@ def fit_need(
     """
     held = calibration_rows(learn, plan.calibration_share)
     rows = learn.take(~held)
-    segment, reached = _need_of(rows, table)
+    segment, reached = need_of(rows, table)
     need = NeedTable.fit(segment, rows.visits, rows.minutes, PROFESSIONS, len(table.segments))
     margins = held_out_margins(make, rows.x, reached, rows.patient_ids, plan.folds)
     calibrator = Calibrator.fit(margins, reached)
@@ -149,7 +149,7 @@ def recalibrate(
     The estimator, its ranking and its reasons stay. Half of the patients calibrate the levels, the other half the sets
     and intervals; few rows move little. What changed is returned, the period's change first, under the name "".
     """
-    segment, reached = _need_of(rows, table)
+    segment, reached = need_of(rows, table)
     half = calibration_rows(rows, 0.5)
     margins = model.estimator.margins(rows.x)
     base = model.calibrator.base if isinstance(model.calibrator, Recalibrated) else model.calibrator
@@ -166,7 +166,7 @@ def recalibrate(
     return replace(shifted, uncertainty=uncertainty), changes
 
 
-def _need_of(rows: Examples, table: SegmentTable) -> tuple[NDArray[np.int64], Bools]:
+def need_of(rows: Examples, table: SegmentTable) -> tuple[NDArray[np.int64], Bools]:
     """The segment of each row's need, and whether it reached each threshold."""
     segment = table.of_visits(rows.visits.sum(1))
     return segment, segment[:, None] >= np.arange(1, len(table.segments))
@@ -177,7 +177,7 @@ def _uncertainty(
     sites: ArrayLike | None,
 ) -> Uncertainty:  # fmt: skip
     """Sets and intervals from rows that the model has not seen; the amounts of the segments from rows that it has."""
-    predicted, (segment, _) = model.predict(held.x, sites), _need_of(held, table)
+    predicted, (segment, _) = model.predict(held.x, sites), need_of(held, table)
     rows, of_rows = seen
     visits, minutes = (
         Intervals.fit((of_rows, before.sum(1)), predicted.probabilities, amount.sum(1), sites,

@@ -23,7 +23,7 @@ from models.interview.likely import levels_of
 from models.need import NeedModel
 from models.segments import SegmentTable
 from training.examples import Examples
-from training.fit import fit, fit_need
+from training.fit import fit, fit_need, need_of
 from training.scores import auroc
 
 Floats = NDArray[np.float64]
@@ -134,18 +134,14 @@ def learn(
     Raises:
         InterviewRowsError: nobody answered one of the questions, or everybody alike.
     """
-    levels = [levels_of(rows.given[:, at]) for at in range(len(questions))]
-    silent = [name for name, values in zip(questions, levels, strict=True) if len(values) < 2]
+    silent = [name for name, answers in zip(questions, rows.given.T, strict=True) if len(levels_of(answers)) < 2]
     if silent:
         raise InterviewRowsError(f"the answers to {silent[0]!r} do not differ: nothing can be learnt from them")
     columns = AnswerColumns.of(catalogue, questions)
     order = list(greedy_order(make, rows, columns))
     estimator, calibrator = fit_masked(make, rows, columns, order)
-    ages = [at for at, feature in enumerate(catalogue) if feature.family.aggregate == "age"]
-    before = anchors(calibrator.at_least(estimator.margins(rows.x)), rows.x, ages[0] if ages else None)
-    likely = Likely.fit(rows.given[:, order], before, [levels[at] for at in order])
-    plan = Plan(catalogue.version, tuple(questions[at] for at in order), likely, limits or Limits())
-    return estimator, calibrator, plan
+    before = calibrator.at_least(estimator.margins(rows.x))
+    return estimator, calibrator, _plan(rows, before, catalogue, [questions[at] for at in order], order, limits=limits)
 
 
 def answered(learn: Examples, catalogue: Catalogue) -> list[str]:
@@ -177,24 +173,27 @@ def fit_interviewing(
     if not questions:
         raise InterviewRowsError("the examples hold no answers of interviews that differ")
     columns = AnswerColumns.of(catalogue, questions)
-    segment = table.of_visits(learn.visits.sum(1))
-    rows = Asked(learn.x, np.column_stack([learn.given[name] for name in questions]),
-                 segment[:, None] >= np.arange(1, len(table.segments)), learn.patient_ids)  # fmt: skip
+    given = np.column_stack([learn.given[name] for name in questions])
+    rows = Asked(learn.x, given, need_of(learn, table)[1], learn.patient_ids)
     # By LightGBM whatever the estimator is: it is quick enough to be fitted many times.
     order = list(greedy_order(lambda: Boosted(learn.names), _some(rows, ROWS_TO_ORDER), columns))
     random = np.random.default_rng(1)
     told = columns.written(rows.x, _left_out(random, rows.given, order))
     shown = replace(learn, x=np.where(random.random(len(told))[:, None] < RECORD_ALONE, rows.x, told))
     model = fit_need(make, shown, table, catalogue=catalogue, sites=learn.about.get("site"))
-    return replace(model, interview=_plan(model, rows, catalogue, [questions[at] for at in order], order))
+    before = model.calibrator.at_least(model.estimator.margins(rows.x))
+    return replace(model, interview=_plan(rows, before, catalogue, [questions[at] for at in order], order))
 
 
-def _plan(model: NeedModel, rows: Asked, catalogue: Catalogue, names: Sequence[str], order: Sequence[int]) -> Plan:
+def _plan(
+    rows: Asked, before: Floats, catalogue: Catalogue, names: Sequence[str], order: Sequence[int], *,
+    limits: Limits | None = None,
+) -> Plan:  # fmt: skip
+    """The plan of an interview from rows, with the probabilities `before` it; `names` and `order` are in its order."""
     ages = [at for at, feature in enumerate(catalogue) if feature.family.aggregate == "age"]
-    before = anchors(model.calibrator.at_least(model.estimator.margins(rows.x)), rows.x, ages[0] if ages else None)
-    given = rows.given[:, order]
-    likely = Likely.fit(given, before, [levels_of(answers) for answers in given.T])
-    return Plan(catalogue.version, tuple(names), likely)
+    known, given = anchors(before, rows.x, ages[0] if ages else None), rows.given[:, order]
+    likely = Likely.fit(given, known, [levels_of(answers) for answers in given.T])
+    return Plan(catalogue.version, tuple(names), likely, limits or Limits())
 
 
 def _left_out(random: np.random.Generator, given: Floats, order: Sequence[int]) -> Floats:
