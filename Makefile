@@ -6,7 +6,7 @@ PORT ?= 3000
 MLFLOW_PORT ?= 5000
 RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --quiet \
-	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r
 
 export MLFLOW_DISABLE_TELEMETRY := true
