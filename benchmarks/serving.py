@@ -57,14 +57,15 @@ from models.estimators import Boosted
 from models.need import NeedModel
 from models.segments import read_tables, table_on
 from records import store
-from records.check_rows import check_rows
+from records.check_person import check_person
 from records.history import History
 from records.simulate import simulate
 from serving.keys import demo_key
+from serving.posted import read
 from serving.release import RELEASE_FILE
 from serving.shelf import Shelf
 from serving.tokens import demo_token
-from serving.wire import READ, Question
+from serving.wire import READ
 from training import examples
 from training.cohort import definition_on
 from training.fit import fit_need
@@ -263,14 +264,12 @@ def _question(history: History) -> bytes:
 
 def features_of(question: bytes) -> list[float | None]:
     """The features of a question, ready for a model; None where missing."""
-    asked = Question.model_validate(orjson.loads(question))
-    posted = asked.posted()
-    if posted is None or asked.as_of is None:
+    asked = read(question)
+    if asked is None or asked.as_of is None:
         raise ValueError("the question holds no history")
-    patient, history = posted
-    checked = check_rows({"patients": [patient.row()], **history.rows()}, asked.as_of)
-    moment = Moments.of([checked.history.patient_ids[0].as_py()], [asked.as_of])
-    values = evaluate(DENTAL, checked.history, moment).values[0].tolist()
+    history = check_person(asked.person, asked.as_of).person.history
+    moment = Moments.of([history.patient_ids[0].as_py()], [asked.as_of])
+    values = evaluate(DENTAL, history, moment).values[0].tolist()
     return [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
 
 

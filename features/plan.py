@@ -58,6 +58,7 @@ class Vocabulary:
         }
         classes = {passed: at + 1 for at, passed in enumerate(dict.fromkeys(passes.values()))}
         self.size = 1 + len(classes)
+        self._longest = max((len(text) for text, _ in passes), default=0)
         self._class = {pattern: classes[passed] for pattern, passed in passes.items()}
         self._passing = {
             condition: tuple(number for passed, number in classes.items() if condition in passed)
@@ -69,7 +70,8 @@ class Vocabulary:
         if value is None:
             return 0
         found = self._class.get((value, False))
-        starts = (self._class.get((value[:length], True)) for length in range(len(value), -1, -1))
+        longest = min(len(value), self._longest)
+        starts = (self._class.get((value[:length], True)) for length in range(longest, -1, -1))
         return found or next((number for number in starts if number), 0)
 
     def passing(self, condition: frozenset[Pattern]) -> tuple[int, ...]:

@@ -78,7 +78,11 @@ def microseconds(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
 
 def days(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
     """Helsinki days since 1970-01-01 of an Arrow array of instants without nulls, exact from 1900 to 2100."""
-    utc = microseconds(instants)
+    return helsinki_days(microseconds(instants))
+
+
+def helsinki_days(utc: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Helsinki days since 1970-01-01 of microseconds since 1970 UTC, exact from 1900 to 2100."""
     first, day = _days_by_hour()
     hour = utc // _HOUR - first
     if len(hour) and hour.min() >= 0 and hour.max() < len(day):

@@ -10,9 +10,10 @@ the text of a code tells its system. A code that nothing matches is kept as it i
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 OTHER = "other"
+REMEMBERED = 16_384
+"""Codes of which is remembered what the tables say: more than all code systems use."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,28 @@ class Rule:
     valid_from: date | None = None
     valid_until: date | None = None
     least_minutes: int | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether there are days on which the code may not be used."""
+        return self.valid_from is not None or self.valid_until is not None
+
+    def holds(self, day: date) -> bool:
+        """Whether the code may be used on a day."""
+        return (self.valid_from or date.min) <= day <= (self.valid_until or date.max)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the tables say of one code.
+
+    Attributes:
+        group: its need group; None when the tables do not know the code.
+        rule: what the classification says of it.
+    """
+
+    group: str | None
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -70,13 +95,38 @@ class GroupTable:
 
     def rule(self, code: str) -> Rule:
         """What the classification says of a code, by its longest prefix; an empty rule when it says nothing."""
-        found = (self.rules[code[:n]] for n in range(len(code), 1, -1) if code[:n] in self.rules)
-        return next(found, Rule())
+        return next((self.rules[start] for start in self._starts(code) if start in self.rules), Rule())
 
     def _find(self, code: str) -> str | None:
         if code in self.exact:
             return self.exact[code]
-        return next((self.prefixes[code[:n]] for n in range(len(code), 1, -1) if code[:n] in self.prefixes), None)
+        return next((self.prefixes[start] for start in self._starts(code) if start in self.prefixes), None)
+
+    def _starts(self, code: str) -> Iterator[str]:
+        """Beginnings of a code that a table may have, the longest first: no matter how long a code somebody writes."""
+        return (code[:n] for n in range(min(len(code), self._longest), 1, -1))
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, (*self.prefixes, *self.rules)), default=0)
+
+
+LONGEST_CODE = 20
+"""Letters of the longest code that a table has, and more than enough: longer texts are not remembered."""
+
+
+def meaning(code: str) -> Meaning:
+    """What the tables that ship with the project say of a code."""
+    return _remembered(code) if len(code) <= LONGEST_CODE else _meaning(code)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(code: str) -> Meaning:
+    return _meaning(code)
+
+
+def _meaning(code: str) -> Meaning:
+    return Meaning(NEED_GROUPS.group(code) if NEED_GROUPS.knows(code) else None, NEED_GROUPS.rule(code))
 
 
 @cache

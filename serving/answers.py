@@ -1,4 +1,4 @@
-"""From the rows of one patient to the answer: checked, assessed, worded. Posted and stored rows go the same way."""
+"""From the history of one person to the answer: checked, assessed, worded. Posted and stored ones go the same way."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from models.assessment import Assessment, Expected, Interval, assess
-from records.check import Checked
-from records.check_rows import check_rows
-from records.clock import day, days, microseconds
-from records.history import History
+from records.check_person import CheckedPerson, check_person
+from records.clock import day, helsinki_days
+from records.person import Person
 from serving.advice import Advice, AdviceError, Patient, advice_on, override_reasons
 from serving.questions import Conversation, Told, with_answers
 from serving.wire import (
@@ -30,7 +27,6 @@ from serving.wire import (
     PathwayOut,
     ReasonCode,
     ReasonOut,
-    Rows,
     SegmentOut,
     SegmentRow,
     SegmentsOut,
@@ -95,15 +91,15 @@ class Unusable(ValueError):  # noqa: N818 - it reads as what it says
 
 @dataclass(frozen=True)
 class Given:
-    """An answer, and the checked history that it was made from."""
+    """An answer, and the usable history that it was made from."""
 
     answer: Answer
-    history: History
+    person: Person
 
 
 def answer(
     release: Release,
-    rows: Rows,
+    given: Person,
     as_of: datetime,
     assessment_id: str,
     notices: tuple[Notice, ...] = (),
@@ -111,14 +107,14 @@ def answer(
     told: Told | None = None,
     follows: str | None = None,
 ) -> Given:
-    """Assess the one patient of some rows.
+    """Assess one person.
 
     Args:
         release: the model and what belongs to it.
-        rows: one of `patients`, and those of event tables, unchecked.
+        given: the history, unchecked.
         as_of: the moment, aware.
         assessment_id: the name of the assessment.
-        notices: what the reader of the rows has to say.
+        notices: what the reader of the history has to say.
         told: answers of an interview.
         follows: the assessment that these answers update.
 
@@ -126,14 +122,14 @@ def answer(
         Unusable: the patient's own row is set aside, the patient is born after the moment, or no table of advice holds
             at the moment.
     """
-    checked = check_rows(rows, as_of)
+    checked = check_person(given, as_of)
     _refuse_patient(checked, as_of)
     advice = _advice(release, as_of)
-    talk = Conversation(release.interview, checked.history, as_of, told or {})
-    heard = check_rows(with_answers(rows, talk.told, as_of), as_of).history if talk.told else checked.history
+    talk = Conversation(release.interview, checked.person, as_of, told or {})
+    heard = with_answers(checked.person, talk.told, as_of)
     matrix = None if talk.told else talk.features
-    assessment = assess(release.model, release.catalogue, release.segments, heard, as_of, matrix=matrix)
-    patient, seen = _patient(checked.history, assessment), _seen(release, talk)
+    assessment = assess(release.model, release.catalogue, release.segments, heard.history, as_of, matrix=matrix)
+    patient, seen = _patient(checked.person, assessment), _seen(release, talk)
     common = _common(assessment, checked, notices) | {
         "id": assessment_id, "history": seen, "model": _model(release, advice), "follows": follows,
         "answers": [GivenAnswer(question=name, value=value) for name, value in talk.told.items()],
@@ -143,7 +139,7 @@ def answer(
     common |= _asking(talk, assessment, is_enough=is_enough)
     if not is_enough or segment is None or visits is None or minutes is None:
         status = "too_little_history" if seen.events_seen else "no_history"
-        return Given(_without_estimate(release, status, advice, patient, common), checked.history)
+        return Given(_without_estimate(release, status, advice, patient, common), checked.person)
     estimated = {
         "segment": _segment(segment),
         "visits": _amount(visits, assessment.visits_interval),
@@ -152,7 +148,7 @@ def answer(
         "pathway": _pathway(advice, segment.name, patient),
         "examination_interval": _interval(advice, segment.name, patient),
     }
-    return Given(_estimate(assessment, common | estimated), checked.history)
+    return Given(_estimate(assessment, common | estimated), checked.person)
 
 
 def _follow_ups(advice: Advice, visits: Expected, minutes: Expected, assessment: Assessment) -> list[FollowUpOut]:
@@ -163,7 +159,7 @@ def _follow_ups(advice: Advice, visits: Expected, minutes: Expected, assessment:
 
 def _is_enough(advice: Advice, seen: HistoryOut, talk: Conversation) -> bool:
     """Whether enough is on record for an estimate, or enough was answered in its place."""
-    visits = talk.record["visits"].num_rows
+    visits = len(talk.record["visits"])
     if seen.age_days is not None and advice.history.is_enough(visits, seen.age_days):
         return True
     return advice.history.is_enough_told(talk.answered())
@@ -178,10 +174,10 @@ def _asking(talk: Conversation, assessment: Assessment, *, is_enough: bool) -> d
     return {"next_question" if isinstance(found, NextQuestion) else "nothing_to_ask": found}
 
 
-def _common(assessment: Assessment, checked: Checked, notices: tuple[Notice, ...]) -> dict[str, Any]:
+def _common(assessment: Assessment, checked: CheckedPerson, notices: tuple[Notice, ...]) -> dict[str, Any]:
     """What every answer says, with an estimate or without."""
     aside = [SetAside(table=table, reason=reason, rows=rows)
-             for (table, reason), rows in sorted(checked.counts().items())]  # fmt: skip
+             for (table, reason), rows in sorted(checked.set_aside.items())]  # fmt: skip
     odd = [Notice(table=table, says=says, rows=rows) for (table, says), rows in sorted(checked.notices.items())]
     return {
         "as_of": assessment.as_of,
@@ -255,12 +251,12 @@ def card(release: Release, at: datetime) -> ModelCard:
     )
 
 
-def _refuse_patient(checked: Checked, as_of: datetime) -> None:
-    if "patients" in checked.set_aside:
-        column, _, what = checked.set_aside["patients"]["reason"][0].as_py().partition(" ")
+def _refuse_patient(checked: CheckedPerson, as_of: datetime) -> None:
+    if checked.fault is not None:
+        column, _, what = checked.fault.partition(" ")
         raise Unusable(column, what)
-    born = checked.history["patients"]["birth_date"][0].cast(pa.int32()).as_py()
-    if born is not None and born > day(as_of):
+    born = checked.person.row.get("birth_date")
+    if born is not None and born.toordinal() - EPOCH > day(as_of):
         raise Unusable("birth_date", "is after the moment of the assessment")
 
 
@@ -272,10 +268,11 @@ def _date(days_since: int) -> date:
 def _seen(release: Release, talk: Conversation) -> HistoryOut:
     """What is on record; the answers of an interview make no old history young."""
     tables = [talk.record[name] for name in release.catalogue.sources if name != "patients"]
-    newest = max((microseconds(rows["event_time"]).max() for rows in tables if rows.num_rows), default=None)
-    latest = None if newest is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(newest))
+    # The events of a person are in the order of time.
+    newest = max((int(rows.happened[-1]) for rows in tables if len(rows)), default=None)
+    latest = None if newest is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=newest)
     age = None if latest is None else day(talk.as_of) - day(latest)
-    return HistoryOut(events_seen=sum(rows.num_rows for rows in tables), latest_event=latest, age_days=age)
+    return HistoryOut(events_seen=sum(map(len, tables)), latest_event=latest, age_days=age)
 
 
 def _advice(release: Release, at: datetime) -> Advice:
@@ -285,15 +282,15 @@ def _advice(release: Release, at: datetime) -> Advice:
         raise Unusable("as_of", "is before the first day of the tables of advice") from error
 
 
-def _patient(history: History, assessment: Assessment) -> Patient:
+def _patient(person: Person, assessment: Assessment) -> Patient:
     """What the tables of advice ask about the patient."""
     now = day(assessment.as_of)
     today = _date(now)
-    born = history["patients"]["birth_date"][0].as_py()
+    born = person.row.get("birth_date")
     age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    rows = history["findings"]
+    rows = person["findings"]
     # In the order of time, so that the last value of a kind stays.
-    found = zip(rows["kind"].to_pylist(), rows["value"].to_pylist(), days(rows["event_time"]).tolist(), strict=True)
+    found = zip(rows["kind"], rows["value"], helsinki_days(rows.happened).tolist(), strict=True)
     return Patient(age, assessment.special_needs, {kind: (value, now - happened) for kind, value, happened in found})
 
 

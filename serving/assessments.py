@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 
 import orjson
 from fastapi import Body, FastAPI, Header, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from typing_extensions import override
 
 from records.database import DatabaseError
 from serving import audit, examples
@@ -20,6 +22,7 @@ from serving.desk import Desk, actor
 from serving.faults import named, refusals
 from serving.guard import Refused
 from serving.metrics import Metrics
+from serving.posted import Posted, posted, read
 from serving.risk import MEDIA_TYPE, risk_assessment
 from serving.storage.ledger import Choice, ContradictionError, Kept, KeyReusedError
 from serving.storage.writer import Write
@@ -63,21 +66,45 @@ def caller_of(request: Request) -> Caller:
 def _assess_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
     purpose = ROUTES["POST", "/v1/assess"].purpose
 
-    @app.post(
+    async def answered(question: Posted | Question, request: Request) -> Response:
+        given, body = await desk.ask(question, caller_of(request), purpose)
+        metrics.assessment(given.status, given.segment.name if given.segment else None)
+        return Response(body, media_type="application/json", headers=NO_STORE)
+
+    async def assess(
+        asked: Annotated[Question, Body(openapi_examples=examples.QUESTIONS)], request: Request
+    ) -> Response:
+        """Need, segment, what to book and why, as of one moment; or that nothing, or too little, is recorded."""
+        return await answered(posted(asked), request)
+
+    class Route(APIRoute):
+        """Reads a body of the usual form by itself; FastAPI reads the others, and says what is wrong with them."""
+
+        @override
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            by_fastapi = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                found = read(await request.body()) if _is_json(request) else None
+                return await (by_fastapi(request) if found is None else answered(found, request))
+
+            return handle
+
+    app.router.add_api_route(
         "/v1/assess",
+        assess,
+        methods=["POST"],
         operation_id="assess",
         summary="Assess one patient",
         response_model=Answer,
         response_description="The assessment.",
         responses=refusals(400, 404, 413, 422, 503),
+        route_class_override=Route,
     )
-    async def assess(
-        asked: Annotated[Question, Body(openapi_examples=examples.QUESTIONS)], request: Request
-    ) -> Response:
-        """Need, segment, what to book and why, as of one moment; or that nothing, or too little, is recorded."""
-        given, body = await desk.ask(asked, caller_of(request), purpose)
-        metrics.assessment(given.status, given.segment.name if given.segment else None)
-        return Response(body, media_type="application/json", headers=NO_STORE)
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 def _batch_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
@@ -98,7 +125,7 @@ def _batch_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
         caller = caller_of(request)
 
         async def ask(one: object) -> bytes:
-            given, body = await desk.ask(Question.model_validate(one), caller, purpose)
+            given, body = await desk.ask(posted(Question.model_validate(one)), caller, purpose)
             metrics.assessment(given.status, given.segment.name if given.segment else None)
             return body
 

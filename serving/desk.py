@@ -11,18 +11,20 @@ from uuid import uuid4
 
 from models.interview import AnswerError
 from records.database import DatabaseError
+from records.person import Person
 from serving import audit
 from serving.answers import Given, Unusable, answer
 from serving.audit import Actor, Object
 from serving.guard import Refused
 from serving.keys import Secrets
 from serving.known import Known
+from serving.posted import Posted
 from serving.questions import Told
 from serving.release import Release
 from serving.snapshots import Snapshot, pack, unpack
 from serving.storage.ledger import Kept, Ledger, snapshot_name
 from serving.tokens import Caller
-from serving.wire import Answer, AnswersIn, GivenAnswer, Notice, PostedHistory, PostedPatient, Question, Rows
+from serving.wire import Answer, AnswersIn, GivenAnswer, Notice, PostedHistory, PostedPatient, Question
 
 SMALL = 500
 """Rows of a posted history that are assessed at once; the work on longer ones does not hold up other requests."""
@@ -30,21 +32,21 @@ SMALL = 500
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as rows.
+    """A question with its history.
 
     Attributes:
-        rows: one of `patients`, and those of event tables, unchecked.
+        given: the history, unchecked.
         as_of: the moment, aware.
         patient_id: under which the assessment is kept: a known patient's own, else a keyed hash or a random name.
         whom: the keyed hash of the patient, for the audit.
         unit: the clinic that asks.
-        notices: what the reader of the rows has to say.
+        notices: what the reader of the history has to say.
         told: all answers of the interview.
         fresh: those of them that were given just now.
         follows: the assessment that they update.
     """
 
-    rows: Rows
+    given: Person
     as_of: datetime
     patient_id: str
     whom: str
@@ -71,13 +73,13 @@ class Desk:
     ) -> None:
         self.release, self.known, self.ledger, self.secrets, self.now = release, known, ledger, secrets, now
 
-    async def ask(self, question: Question, caller: Caller, purpose: str) -> tuple[Answer, bytes]:
-        """Answer a question, and keep the answer; also as the JSON that is kept.
+    async def ask(self, question: Question | Posted, caller: Caller, purpose: str) -> tuple[Answer, bytes]:
+        """Answer a question, posted or about a known patient, and keep the answer; also as the JSON that is kept.
 
         Raises:
             Refused: it cannot be answered, or the answer cannot be kept.
         """
-        if question.history is not None and question.history.size() <= SMALL:
+        if isinstance(question, Posted) and question.size <= SMALL:
             asked, given = self._answered(question, caller)
         else:
             # A file to search, or a history so long that others should not wait for it.
@@ -85,13 +87,12 @@ class Desk:
         body = await self.keep(asked, given, actor(caller, purpose), caller.tenant.name)
         return given.answer, body
 
-    def _answered(self, question: Question, caller: Caller) -> tuple[Asked, Given]:
-        posted = question.posted()
-        if posted is None:
-            asked = self._known(question, caller)
-            return asked, _assessed(self.release, asked, _of_stored)
-        asked = self._posted(question, *posted, caller)
-        return asked, _assessed(self.release, asked, _of_posted)
+    def _answered(self, question: Question | Posted, caller: Caller) -> tuple[Asked, Given]:
+        if isinstance(question, Posted):
+            asked = self._posted(question, caller)
+            return asked, _assessed(self.release, asked, _of_posted)
+        asked = self._known(question, caller)
+        return asked, _assessed(self.release, asked, _of_stored)
 
     async def keep(
         self, asked: Asked, given: Given, by: Actor, tenant: str, cards: Sequence[Mapping[str, Any]] = ()
@@ -113,7 +114,7 @@ class Desk:
             model=self.release.tag,
             answer=body,
         )
-        snapshot = pack(Snapshot(asked.rows, asked.as_of, asked.notices, asked.told, asked.follows, asked.unit))
+        snapshot = pack(Snapshot(asked.given, asked.as_of, asked.notices, asked.told, asked.follows, asked.unit))
         deed: audit.Deed = "hook" if cards else "answer" if asked.follows else "assess"
         line = audit.line(deed, by, audited(said, asked.whom), at, self.secrets)
         try:
@@ -142,7 +143,7 @@ class Desk:
             raise Refused(404, "assessment_id", "its inputs are no longer kept; ask for a new assessment")
         before = unpack(content)
         whom = self.whom(kept.patient_id, kept.tenant)
-        asked = Asked(before.rows, before.as_of, kept.patient_id, whom, before.unit, before.notices,
+        asked = Asked(before.given, before.as_of, kept.patient_id, whom, before.unit, before.notices,
                       {**before.told, **fresh}, fresh, kept.id)  # fmt: skip
         return asked, _assessed(self.release, asked, _of_stored)
 
@@ -151,14 +152,13 @@ class Desk:
             raise Refused(404, "patient_id", "no such patient is in the record store")
         name = question.patient_id or ""
         whom = self.secrets.patient(caller.tenant.name, name)
-        return Asked(self.known.rows(name), question.as_of or self.now(), name, whom, question.unit)
+        return Asked(self.known.person(name), question.as_of or self.now(), name, whom, question.unit)
 
-    def _posted(self, question: Question, patient: PostedPatient, history: PostedHistory, caller: Caller) -> Asked:
-        reference = patient.reference
+    def _posted(self, posted: Posted, caller: Caller) -> Asked:
+        reference = posted.reference
         name = uuid4().hex if reference is None else self.secrets.patient(caller.tenant.name, reference)
-        rows = {"patients": [patient.row()], **history.rows()}
-        notices = tuple(_unread(history.unknown_members()))
-        return Asked(rows, question.as_of or self.now(), name, name, question.unit, notices)
+        notices = tuple(_unread(posted.unread))
+        return Asked(posted.person, posted.as_of or self.now(), name, name, posted.unit, notices)
 
     def whom(self, patient_id: str, tenant: str) -> str:
         """The keyed hash of a patient, for the audit; one who is kept under such a name already is named by it."""
@@ -233,14 +233,14 @@ def shown(
     follows: str | None = None,
 ) -> Answer:
     """The answer to a question that nobody asked, for the document; it is not kept."""
-    rows = {"patients": [patient.row()], **history.rows()}
-    return answer(release, rows, as_of, assessment_id, told=told, follows=follows).answer
+    person = Person.from_rows({"patients": [patient.row()], **history.rows()})
+    return answer(release, person, as_of, assessment_id, told=told, follows=follows).answer
 
 
 def _assessed(release: Release, asked: Asked, explain: Callable[[Unusable], Refused]) -> Given:
     try:
         return answer(
-            release, asked.rows, asked.as_of, str(uuid4()), asked.notices, told=asked.told, follows=asked.follows
+            release, asked.given, asked.as_of, str(uuid4()), asked.notices, told=asked.told, follows=asked.follows
         )
     except Unusable as error:
         raise explain(error) from error
@@ -267,7 +267,7 @@ def _unread(members: int) -> list[Notice]:
 def _events(asked: Asked, given: Given, at: datetime, tenant: str) -> dict[str, list[dict[str, Any]]]:
     """The record events of an assessment, with the patient whose they are."""
     said = given.answer
-    [patient] = given.history["patients"].to_pylist()
+    patient = given.person.row
     event = {
         "patient_id": asked.patient_id,
         "event_id": said.id,
@@ -285,10 +285,10 @@ def _events(asked: Asked, given: Given, at: datetime, tenant: str) -> dict[str, 
         "minutes": None if said.minutes is None else said.minutes.total,
         "history_days": said.history.age_days,
         "unit": asked.unit,
-        "language": patient["language"],
+        "language": patient.get("language"),
     }
     return {
-        "patients": [patient | {"patient_id": asked.patient_id}],
+        "patients": [{**patient, "patient_id": asked.patient_id}],
         "assessments": [event],
         "answers": [_answered(asked, name, value, event) for name, value in asked.fresh.items() if value is not None],
     }

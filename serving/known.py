@@ -6,9 +6,10 @@ from pathlib import Path
 
 from records.database import Database, DatabaseError
 from records.history import OrderError
+from records.person import Person
 from records.store import StoreError, read_patient
 from serving.guard import LOG, Refused
-from serving.wire import READ, Rows
+from serving.wire import READ
 
 
 class Known:
@@ -30,8 +31,8 @@ class Known:
         except DatabaseError as error:
             raise Refused(503, "", "the record store cannot be read now; try again") from error
 
-    def rows(self, patient_id: str) -> Rows:
-        """The rows of a known patient, of the tables that the features read.
+    def person(self, patient_id: str) -> Person:
+        """The history of a known patient, of the tables that the features read, unchecked.
 
         Raises:
             Refused: no such patient is there, or the store cannot be read.
@@ -52,7 +53,8 @@ class Known:
             raise Refused(503, "patient_id", what) from error
         if history is None:
             raise Refused(404, "patient_id", "no such patient is in the record store")
-        return {name: history[name].to_pylist() for name in ("patients", *READ)}
+        found = Person.of(history)
+        return Person(found.row, {name: found[name] for name in READ})
 
     def close(self) -> None:
         """Close all connections."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Self
+
+import numpy as np
 
 from features.dental import DENTAL
 from features.evaluate import Matrix, Moments, evaluate
@@ -14,9 +16,9 @@ from features.families import Label
 from models.interview import AnswerError, Interview, Item, Question, Stop, read_items
 from models.need import NeedModel
 from models.segments import SegmentTable
-from records.clock import day, days
-from records.history import History
-from serving.wire import AnswerChoice, AnswerNumber, NextQuestion, NothingToAsk, Rows, Settled, Words
+from records.clock import day, helsinki_days, microsecond
+from records.person import OWN, Columns, Person
+from serving.wire import AnswerChoice, AnswerNumber, NextQuestion, NothingToAsk, Settled, Words
 
 Told = Mapping[str, float | None]
 """Answers of one interview by question; None where somebody would not or could not say."""
@@ -29,7 +31,7 @@ NO_INTERVIEW = NothingToAsk(
         en="The model in use asks no questions.",
     ),
 )
-RIGHT_BEFORE = timedelta(microseconds=1)
+SOURCE = "interview"
 LAST = "\U0010ffff"
 """Begins the ids of answers just given: of two answers of one time the greater id holds, and no id is greater."""
 
@@ -85,14 +87,15 @@ class Conversation:
     """
 
     interviewer: Interviewer | None
-    record: History
+    record: Person
     as_of: datetime
     told: Told
 
     @cached_property
     def features(self) -> Matrix:
         """The record's features, without the answers of this interview."""
-        return evaluate(DENTAL, self.record, Moments.of([self.record.patient_ids[0].as_py()], [self.as_of]))
+        history = self.record.history
+        return evaluate(DENTAL, history, Moments.of([history.patient_ids[0].as_py()], [self.as_of]))
 
     @cached_property
     def _known(self) -> Told:
@@ -106,9 +109,9 @@ class Conversation:
 
     def _on_record(self) -> dict[str, float]:
         rows, items = self.record["answers"], self.interviewer.items if self.interviewer else {}
-        ages = day(self.as_of) - days(rows["event_time"])
+        ages = day(self.as_of) - helsinki_days(rows.happened)
         # In the order of time, so that the last answer to a question stays.
-        found = zip(rows["question"].to_pylist(), rows["value"].to_pylist(), ages.tolist(), strict=True)
+        found = zip(rows["question"], rows["value"], ages.tolist(), strict=True)
         return {name: value for name, value, age in found if name in items and age <= items[name].holds}
 
     def answered(self) -> int:
@@ -142,20 +145,26 @@ def _allows(items: Mapping[str, Item], name: str, value: float | None) -> bool:
     return True
 
 
-def with_answers(rows: Rows, told: Told, as_of: datetime) -> Rows:
-    """Rows of one patient with the answers of an interview among them, known right before the moment.
+def with_answers(person: Person, told: Told, as_of: datetime) -> Person:
+    """The usable history of one person with the answers of an interview in it, known right before the moment.
 
     The interview belongs to the moment, and models learn from its answers in this way; nothing else that happened
     since the moment is seen.
     """
-    at = as_of - RIGHT_BEFORE
-    given = [
-        {"patient_id": rows["patients"][0]["patient_id"], "event_id": f"{LAST}{name}", "event_time": at,
-         "recorded_at": at, "source": "interview", "contact_id": None, "question": name, "value": value}
-        for name, value in told.items()
-        if value is not None
-    ]  # fmt: skip
-    return {**rows, "answers": [*rows.get("answers", ()), *given]}
+    given = {name: value for name, value in told.items() if value is not None}
+    if not given:
+        return person
+    record, ids = person["answers"], [f"{LAST}{name}" for name in given]
+    fresh: dict[str, list[Any]] = {
+        "event_id": ids,
+        "source": [SOURCE] * len(ids),
+        "question": [*given],
+        "value": [*given.values()],
+    }
+    times = np.full(len(ids), microsecond(as_of) - 1)
+    values = {name: [*record[name], *fresh.get(name, [None] * len(ids))] for name in OWN["answers"]}
+    answers = Columns(values, np.append(record.happened, times), np.append(record.recorded, times))
+    return Person(person.row, {**person.events, "answers": answers})
 
 
 def _stopped(stop: Stop) -> NothingToAsk:

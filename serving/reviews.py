@@ -99,7 +99,7 @@ def _compare(kept: Kept, content: bytes, release: Release) -> Review:
     snapshot = snapshots.unpack(content)
     again = answer(
         release,
-        snapshot.rows,
+        snapshot.given,
         snapshot.as_of,
         kept.id,
         snapshot.notices,

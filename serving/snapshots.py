@@ -10,12 +10,14 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
 from records.clock import instant
+from records.person import TIMES, Columns, Person
 from records.schema import INSTANT, TABLES
-from serving.wire import POSTED_PATIENT, Notice, Rows
+from serving.wire import POSTED_PATIENT, Notice
 
 LEVEL = 1
 """Of compression: a quarter of the size for a tenth of a millisecond."""
@@ -27,17 +29,17 @@ class Snapshot:
     """The inputs of one assessment.
 
     Attributes:
-        rows: the unchecked rows of one patient, by table.
+        given: the unchecked history of one person.
         as_of: the moment.
-        notices: what the reader of the rows had to say.
+        notices: what the reader of the history had to say.
         told: answers of an interview by question; None where somebody would not or could not say.
         follows: the assessment that these answers update.
         unit: the clinic that asks.
     """
 
-    rows: Rows
+    given: Person
     as_of: datetime
-    notices: tuple[Notice, ...]
+    notices: tuple[Notice, ...] = ()
     told: Mapping[str, float | None] = field(default_factory=dict)
     follows: str | None = None
     unit: str | None = None
@@ -47,34 +49,38 @@ def pack(inputs: Snapshot) -> bytes:
     """The inputs as compressed JSON."""
     said = {
         "as_of": inputs.as_of,
-        "rows": {name: list(_packed(name, rows)) for name, rows in inputs.rows.items() if rows},
-        "notices": [notice.model_dump() for notice in inputs.notices],
+        "person": {name: value for name, value in inputs.given.row.items() if name != WHOSE and value is not None},
+        "events": {name: _packed(name, rows) for name, rows in inputs.given.events.items() if len(rows)},
+        "notices": inputs.notices,
         "told": inputs.told,
         "follows": inputs.follows,
         "unit": inputs.unit,
     }
-    return zlib.compress(orjson.dumps(said), LEVEL)
+    return zlib.compress(orjson.dumps(said, default=_plain), LEVEL)
 
 
 def unpack(content: bytes) -> Snapshot:
     """The inputs again, to the last bit, of a patient without a name."""
     said = orjson.loads(zlib.decompress(content))
-    rows = {name: [_unpacked(name, row) for row in several] for name, several in said["rows"].items()}
     notices = tuple(Notice(**notice) for notice in said["notices"])
     # Snapshots kept before there were interviews lack what follows.
     told = said.get("told", {})
-    return Snapshot(rows, instant(said["as_of"]), notices, told, said.get("follows"), said.get("unit"))
+    return Snapshot(_person(said), instant(said["as_of"]), notices, told, said.get("follows"), said.get("unit"))
 
 
-def _packed(table: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows without what is missing and whose they are; infinity, which JSON has not, as a word."""
-    numbers = _numbers(table)
-    for row in rows:
-        kept = {name: value for name, value in row.items() if value is not None and name != WHOSE}
-        for name in numbers & kept.keys():
-            if not math.isfinite(kept[name]):
-                kept[name] = repr(kept[name])
-        yield kept
+def _plain(notice: Any) -> Any:
+    return notice.model_dump()
+
+
+def _packed(table: str, rows: Columns) -> dict[str, Any]:
+    """Columns without those that are all missing; infinity, which JSON has not, as a word."""
+    found: dict[str, Any] = {"event_time": rows.happened.tolist(), "recorded_at": rows.recorded.tolist()}
+    for name, values in rows.values.items():
+        if name in _numbers(table):
+            values = [value if value is None or math.isfinite(value) else repr(value) for value in values]  # noqa: PLW2901
+        if values.count(None) < len(values):
+            found[name] = values
+    return found
 
 
 @cache
@@ -83,12 +89,35 @@ def _numbers(table: str) -> frozenset[str]:
     return frozenset(name for name, column in columns.items() if pa.types.is_floating(column.type))
 
 
-def _unpacked(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    columns = TABLES[table].columns()
-    return {WHOSE: POSTED_PATIENT, **{name: _value(columns[name].type, value) for name, value in row.items()}}
+def _person(said: Mapping[str, Any]) -> Person:
+    if "rows" in said:  # as snapshots were kept at first: row by row
+        return Person.from_rows({name: list(_rows(name, several)) for name, several in said["rows"].items()})
+    row = {WHOSE: POSTED_PATIENT, **{name: _value("patients", name, value) for name, value in said["person"].items()}}
+    return Person(row, {name: _unpacked(name, columns) for name, columns in said["events"].items()})
 
 
-def _value(kind: pa.DataType, value: Any) -> Any:
+def _unpacked(table: str, columns: Mapping[str, Sequence[Any]]) -> Columns:
+    happened, recorded = (np.array(columns[name], np.int64) for name in TIMES)
+    values = {name: _values(table, name, several) for name, several in columns.items() if name not in TIMES}
+    return Columns(values, happened, recorded)
+
+
+def _values(table: str, name: str, values: Sequence[Any]) -> Sequence[Any]:
+    kind = TABLES[table].columns()[name].type
+    if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return values
+    return [_value(table, name, value) for value in values]
+
+
+def _rows(table: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {WHOSE: POSTED_PATIENT, **{name: _value(table, name, value) for name, value in row.items()}}
+
+
+def _value(table: str, name: str, value: Any) -> Any:
+    kind = TABLES[table].columns()[name].type
+    if value is None:
+        return None
     if kind == INSTANT:
         return datetime.fromisoformat(value)
     if pa.types.is_floating(kind):

@@ -163,12 +163,12 @@ _TYPES: dict[pa.DataType, Any] = {
     pa.int32(): Annotated[int, BeforeValidator(_whole(pa.int32()))],
     pa.float64(): Annotated[float, BeforeValidator(_number)],
 }
-_NEUTRAL = {"channel": "other", "service": "other", "mode": "office", "producer": "own", "code_system": "thl"}
+NEUTRAL = {"channel": "other", "service": "other", "mode": "office", "producer": "own", "code_system": "thl"}
 """Columns that weigh little or nothing, and what is taken when a poster leaves them out."""
-_OMITTABLE = {
+OMITTABLE = {
     "event_id": "Numbered by the service when omitted.",
     "recorded_at": "The event time when omitted.",
-    **{name: f"Taken as {value} when omitted." for name, value in _NEUTRAL.items()},
+    **{name: f"Taken as {value} when omitted." for name, value in NEUTRAL.items()},
 }
 _FILLED = ("patient_id", "source")
 
@@ -182,10 +182,10 @@ class Posted(BaseModel):
 def _field(name: str, column: Column) -> tuple[Any, Any]:
     """Type and documentation of one column, as `create_model` wants them."""
     kind = _TYPES[column.type]
-    omittable = column.nullable or name in _OMITTABLE
+    omittable = column.nullable or name in OMITTABLE
     documented = Field(
         default=None if omittable else ...,
-        description=" ".join(part for part in (column.says, _limits_text(column), _OMITTABLE.get(name, "")) if part),
+        description=" ".join(part for part in (column.says, _limits_text(column), OMITTABLE.get(name, "")) if part),
         json_schema_extra=_limits(column),
     )
     return (kind | None if omittable else kind), documented
@@ -261,7 +261,7 @@ def _filled(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "source": SOURCE,
             "event_id": next(fresh) if row["event_id"] is None else row["event_id"],
             "recorded_at": row["recorded_at"] or row["event_time"],
-            **{name: value for name, value in _NEUTRAL.items() if name in row and row[name] is None},
+            **{name: value for name, value in NEUTRAL.items() if name in row and row[name] is None},
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.cds.history import helsinki_day, patient_rows
+from serving.cds.history import helsinki_day, patient_history
 from serving.cds.prefetch import Gathered
 from serving.desk import Asked, Desk
 from serving.tenants import Tenant
@@ -18,7 +18,7 @@ def asked(desk: Desk, gathered: Gathered, patient_id: str, tenant: Tenant) -> As
         tenant: whose patient it is.
     """
     now = desk.now()
-    found = patient_rows(gathered.resources, patient_id, gathered.missing, helsinki_day(now))
+    found = patient_history(gathered.resources, patient_id, gathered.missing, helsinki_day(now))
     whom = desk.secrets.patient(tenant.name, patient_id)
     is_known = tenant.records and desk.known.holds(patient_id)
-    return Asked(found.rows, now, patient_id if is_known else whom, whom, notices=found.notices)
+    return Asked(found.person, now, patient_id if is_known else whom, whom, notices=found.notices)

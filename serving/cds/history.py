@@ -1,15 +1,16 @@
-"""FHIR resources of one patient as the rows that an assessment is made from."""
+"""FHIR resources of one patient as the history that an assessment is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from records.clock import HELSINKI
+from records.person import Person, Row
 from records.sources.fhir import from_resources
-from serving.wire import READ, Notice, Rows
+from serving.wire import READ, Notice
 
 SOURCE = "fhir"
 SPECIAL_NEEDS = "WYA30"
@@ -17,17 +18,17 @@ SPECIAL_NEEDS = "WYA30"
 
 
 @dataclass(frozen=True)
-class PatientRows:
-    """Unchecked rows of one patient, and what there is to say about them."""
+class PatientHistory:
+    """The unchecked history of one patient, and what there is to say about it."""
 
-    rows: Rows
+    person: Person
     notices: tuple[Notice, ...]
 
 
-def patient_rows(
+def patient_history(
     resources: Sequence[dict[str, Any]], patient_id: str, missing: Sequence[str], today: date
-) -> PatientRows:
-    """The rows of one patient.
+) -> PatientHistory:
+    """The history of one patient.
 
     Rows that name nobody are the patient's: they were asked for as such. Those of another person are left out.
 
@@ -46,11 +47,13 @@ def patient_rows(
     strangers = sum(len(found[name]) - len(own[name]) for name in found)
     if strangers:
         notices.append(Notice(table="history", says="rows of another patient were left out", rows=strangers))
-    rows = {name: [row | {"patient_id": patient_id} for row in several] for name, several in own.items()}
-    return PatientRows({"patients": [_person(people, patient_id, rows, today)], **rows}, tuple(notices))
+    person = _person(people, patient_id, own, today)
+    return PatientHistory(Person.from_rows({"patients": [person], **own}), tuple(notices))
 
 
-def _person(people: list[dict[str, Any]], patient_id: str, rows: Rows, today: date) -> dict[str, Any]:
+def _person(
+    people: list[dict[str, Any]], patient_id: str, rows: Mapping[str, Sequence[Row]], today: date
+) -> dict[str, Any]:
     """The patient's own row; of a patient who is not among the resources, one that says nothing."""
     unknown: dict[str, Any] = {"patient_id": patient_id, "sex": "unknown", "non_disclosure": False}
     person = next((row for row in people if row["patient_id"] == patient_id), unknown)

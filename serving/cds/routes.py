@@ -91,7 +91,7 @@ class _Front:
 
     def _answered(self, call: Call, gathered: Gathered, caller: Caller) -> tuple[Asked, Given]:
         question = asked(self._desk, gathered, call.patient_id, caller.tenant)
-        return question, answer(self._desk.release, question.rows, question.as_of, str(uuid4()), question.notices)
+        return question, answer(self._desk.release, question.given, question.as_of, str(uuid4()), question.notices)
 
     def _actor(self, caller: Caller, call: Call) -> Actor:
         """Who calls and who sits there; a patient only by a keyed hash."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from features.families import Label
 from models.assessment import assess
-from records.check_rows import check_rows
+from records.check_person import check_person
 from records.database import DatabaseError
 from records.history import History
 from serving import snapshots
@@ -48,8 +48,8 @@ class Behind:
         history = None
         if content is not None:
             snapshot = snapshots.unpack(content)
-            rows = with_answers(snapshot.rows, snapshot.told, snapshot.as_of)
-            history = check_rows(rows, snapshot.as_of).history
+            person = check_person(snapshot.given, snapshot.as_of).person
+            history = with_answers(person, snapshot.told, snapshot.as_of).history
         return cls(desk, kept, Answer.model_validate_json(kept.answer), history)
 
     @property

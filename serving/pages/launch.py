@@ -143,7 +143,7 @@ class Launches:
 
 def _answered(desk: Desk, gathered: Gathered, caller: Caller, patient: str) -> tuple[Asked, Given]:
     question = asked(desk, gathered, patient, caller.tenant)
-    return question, answer(desk.release, question.rows, question.as_of, str(uuid4()), question.notices)
+    return question, answer(desk.release, question.given, question.as_of, str(uuid4()), question.notices)
 
 
 def _one(said: QueryParams, name: str) -> str:

@@ -15,9 +15,10 @@ from features.dental import DENTAL
 from features.evaluate import Moments, evaluate
 from models.interview import Limits
 from models.interview.plan import FILE
-from records.check_rows import check_rows
+from records.check_person import check_person
 from records.clock import instant
 from records.database import DatabaseError
+from records.person import Person
 from serving import examples
 from serving.house import House
 from serving.questions import with_answers
@@ -92,13 +93,14 @@ def test_answers_are_written_as_the_interview_writes_them(asking: Release) -> No
     question, values = posted(), {"pain": 2.0, "missing_teeth_self": 3.0, "fear": None}
     patient, history = (PostedPatient.model_validate(question["patient"]),
                         PostedHistory.model_validate(question["history"]))  # fmt: skip
-    rows, as_of = {"patients": [patient.row()], **history.rows()}, instant(examples.AS_OF)
+    as_of = instant(examples.AS_OF)
+    person = check_person(Person.from_rows({"patients": [patient.row()], **history.rows()}), as_of).person
 
-    def row(some: Any) -> Any:
-        return evaluate(DENTAL, check_rows(some, as_of).history, Moments.of(["posted"], [as_of])).values[0]
+    def row(some: Person) -> Any:
+        return evaluate(DENTAL, some.history, Moments.of(["posted"], [as_of])).values[0]
 
-    written = asking.interview.measured.answered(row(rows), values)
-    assert row(with_answers(rows, values, as_of)).tobytes() == written.tobytes()
+    written = asking.interview.measured.answered(row(person), values)
+    assert row(with_answers(person, values, as_of)).tobytes() == written.tobytes()
 
 
 def test_an_interview_asks_each_question_once_and_ends(interview: Asker) -> None:

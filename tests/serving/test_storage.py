@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -16,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import MetaData, func, select, text
 
-from records.clock import instant
+from records.clock import instant, microsecond
 from records.database import Database, DatabaseError, add, rows_of
 from records.database.connection import engine
-from records.history import raw_table
+from records.person import Person
 from serving import keys
 from serving.house import House
 from serving.keys import NAMES, KeyFolderError, Secrets, demo_key
@@ -214,16 +215,28 @@ def test_rows_are_added_within_a_transaction_of_the_caller(tmp_path: Path) -> No
 @settings(max_examples=30)
 @given(histories(), st.lists(st.builds(Notice, table=st.text(), says=st.text(), rows=st.integers(0, 9))))
 def test_a_snapshot_gives_the_inputs_again_to_the_last_bit_but_not_whose(history: Any, notices: list[Notice]) -> None:
-    rows = {name: [row | {"patient_id": "Zq7Sentinel"} for row in table.to_pylist()]
-            for name, table in history.tables.items()}  # fmt: skip
-    given = Snapshot(rows, instant("2026-11-22T10:00:00.000001"), tuple(notices))
+    [name, *_] = [*history.patient_ids.to_pylist(), "nobody"]
+    rows = {table: [row | {"patient_id": "Zq7Sentinel"} for row in some.to_pylist() if row["patient_id"] == name]
+            for table, some in history.tables.items()}  # fmt: skip
+    person = Person.from_rows({**rows, "patients": rows["patients"] or [patient("Zq7Sentinel")]})
+    given = Snapshot(person, instant("2026-11-22T10:00:00.000001"), tuple(notices))
     content = pack(given)
     assert b"Zq7Sentinel" not in zlib.decompress(content)
     again = unpack(content)
     assert (again.as_of, again.notices) == (given.as_of, given.notices)
-    for name, several in rows.items():
-        found = raw_table(name, again.rows.get(name, ()))
-        assert found.drop_columns("patient_id").equals(raw_table(name, several).drop_columns("patient_id"))
+    for table, found in again.given.history.tables.items():
+        assert found.drop_columns("patient_id").equals(person.history[table].drop_columns("patient_id"))
+
+
+def test_a_snapshot_that_was_kept_row_by_row_can_still_be_read() -> None:
+    row = {"birth_date": "1971-05-17", "sex": "unknown", "special_needs": False, "non_disclosure": False}
+    told = {"event_id": "1", "event_time": "2025-03-04T08:00:00+00:00", "recorded_at": "2025-03-04T08:00:00+00:00",
+               "source": "api", "question": "pain", "value": "inf"}  # fmt: skip
+    said = {"as_of": "2026-11-22T08:00:00+00:00", "rows": {"patients": [row], "answers": [told]}, "notices": []}
+    again = unpack(zlib.compress(orjson.dumps(said)))
+    assert again.given.row["birth_date"] == date(1971, 5, 17)
+    assert again.given["answers"]["value"] == [float("inf")]
+    assert again.given["answers"].happened.tolist() == [microsecond(instant("2025-03-04T10:00"))]
 
 
 @pytest.fixture
