@@ -209,7 +209,7 @@ def _times(texts: Sequence[str]) -> Ints:
     """
     given = pa.array(texts, pa.string())
     with_offsets = _cast(given, INSTANT)
-    if with_offsets is not None and MIN <= with_offsets.min(initial=0) and with_offsets.max(initial=0) <= MAX:
+    if with_offsets is not None and with_offsets.min(initial=0) >= MIN and with_offsets.max(initial=0) <= MAX:
         return with_offsets
     # A bare date would be read as its midnight: it is known only when the day is over.
     local = None if min(map(len, texts)) <= len("2026-11-22") else _cast(given, pa.timestamp("us"))
