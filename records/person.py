@@ -31,7 +31,8 @@ class Columns:
     """The events of one table of one person; usable ones are sorted by time and event id.
 
     Attributes:
-        values: by column, the values of the schema's types; an absent column is all null. The two times stand apart.
+        values: by column, the values of the schema's types, instants as microseconds since 1970 in UTC; an absent
+            column is all null. The two times that every event has stand apart.
         happened: `event_time` as microseconds since 1970 in UTC; `UNKNOWN` where it is missing.
         recorded: `recorded_at` as microseconds since 1970 in UTC; `UNKNOWN` where it is missing.
     """
@@ -59,6 +60,11 @@ OWN: Mapping[str, tuple[str, ...]] = {
     for name, table in EVENTS.items()
 }
 """The columns of each table of events but whose they are and the two times."""
+INSTANTS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(column for column in columns if EVENTS[name].columns()[column].type == INSTANT)
+    for name, columns in OWN.items()
+}
+"""Those of them that are instants."""
 NO_EVENTS = Columns({}, np.empty(0, np.int64), np.empty(0, np.int64))
 
 
@@ -114,12 +120,18 @@ class Person:
 def _of_rows(name: str, rows: Sequence[Row]) -> Columns:
     times = ([UNKNOWN if (at := row.get(time)) is None else microsecond(at) for row in rows] for time in TIMES)
     values = {column: [row.get(column) for row in rows] for column in OWN[name]}
+    for column in INSTANTS[name]:
+        values[column] = [None if at is None else microsecond(at) for at in values[column]]
     return Columns(values, *(np.array(found, np.int64) for found in times))
 
 
 def _columns(name: str, rows: pa.Table) -> Columns:
     happened, recorded = (microseconds(rows[time]) for time in TIMES)
-    return Columns({column: rows[column].to_pylist() for column in OWN[name]}, happened, recorded)
+    values = {
+        column: (rows[column].cast(pa.int64()) if column in INSTANTS[name] else rows[column]).to_pylist()
+        for column in OWN[name]
+    }
+    return Columns(values, happened, recorded)
 
 
 def _table(name: str, rows: Columns) -> pa.Table:
@@ -128,8 +140,8 @@ def _table(name: str, rows: Columns) -> pa.Table:
     times = {"event_time": rows.happened, "recorded_at": rows.recorded}
     schema = TABLES[name].arrow()
     columns = [
-        pa.array(times[field.name], pa.int64()).view(INSTANT)
-        if field.name in times
+        pa.array(times.get(field.name, rows[field.name]), pa.int64()).view(INSTANT)
+        if field.type == INSTANT
         else pa.array(rows[field.name], field.type)
         for field in schema
     ]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from itertools import count
-from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -21,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from records.clock import instant, microsecond, utc
-from records.person import OWN, TIMES, Columns, Person
+from records.person import INSTANTS, OWN, TIMES, Columns, Person
 from records.schema import EVENTS, INSTANT, Column
 from serving.wire import (
     MOST_LETTERS,
@@ -86,7 +85,7 @@ def read(body: bytes) -> Posted | None:
         if sum(map(len, found.values())) > MOST_ROWS:
             return None
         events = _events({name: rows for name, rows in found.items() if rows})
-    except (msgspec.MsgspecError, ValueError, OverflowError):
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
         return None
     patient = question.patient
     row = {
@@ -148,21 +147,23 @@ def _events(found: Mapping[str, Sequence[Any]]) -> dict[str, Columns]:
 
     Raises:
         ValueError: a time cannot be read.
+        TypeError: a time is missing.
     """
     columns = {name: _transposed(name, rows) for name, rows in found.items()}
-    texts = [text for own in columns.values() for time in TIMES for text in own.pop(time)]
-    times, first, events = _times(texts), 0, {}
+    # All times of all tables are read together: a call for each table would cost more than the reading.
+    timed = [(own, column) for name, own in columns.items() for column in (*TIMES, *INSTANTS[name])]
+    times, first = _times([text for own, column in timed for text in own[column]]), 0
+    for own, column in timed:
+        own[column], first = times[first : first + len(own[column])], first + len(own[column])
     for name, own in columns.items():
-        size = len(found[name])
-        events[name] = Columns(own, times[first : first + size], times[first + size : first + 2 * size])
-        first += 2 * size
-    return events
+        own |= {column: own[column].tolist() for column in INSTANTS[name]}
+    return {name: Columns(own, *(own.pop(time) for time in TIMES)) for name, own in columns.items()}
 
 
-def _transposed(name: str, rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
+def _transposed(name: str, rows: Sequence[Any]) -> dict[str, Any]:
     """Rows by column, with what the poster left to the service."""
     names = (*_posted(name), *TIMES)
-    own: dict[str, Sequence[Any]] = dict(zip(names, zip(*map(_getter(name), rows), strict=True), strict=True))
+    own: dict[str, Any] = dict(zip(names, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True))
     own["event_id"] = _named(own["event_id"])
     own["source"] = [SOURCE] * len(rows)
     for column, value in NEUTRAL.items():
@@ -172,19 +173,7 @@ def _transposed(name: str, rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
         own["recorded_at"] = [
             at if known is None else known for known, at in zip(own["recorded_at"], own["event_time"], strict=True)
         ]
-    for column in _dated(name):
-        own[column] = [None if text is None else instant(text) for text in own[column]]
     return own
-
-
-@cache
-def _getter(name: str) -> attrgetter[tuple[Any, ...]]:
-    return attrgetter(*_posted(name), *TIMES)
-
-
-@cache
-def _dated(name: str) -> tuple[str, ...]:
-    return tuple(column for column in _posted(name) if EVENTS[name].columns()[column].type == INSTANT)
 
 
 def _named(ids: Sequence[str | None]) -> Sequence[str]:

@@ -104,9 +104,9 @@ def _unpacked(table: str, columns: Mapping[str, Sequence[Any]]) -> Columns:
 
 def _values(table: str, name: str, values: Sequence[Any]) -> Sequence[Any]:
     kind = TABLES[table].columns()[name].type
-    if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return values
-    return [_value(table, name, value) for value in values]
+    if pa.types.is_floating(kind):
+        return [None if value is None else float(value) for value in values]
+    return [_value(table, name, value) for value in values] if pa.types.is_date(kind) else values
 
 
 def _rows(table: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
