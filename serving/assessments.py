@@ -36,6 +36,8 @@ from serving.wire import (
     KeptAnswer,
     Question,
     TooManyRowsError,
+    as_json,
+    read_answer,
 )
 from serving.words import language_of
 
@@ -137,7 +139,7 @@ def _read_route(app: FastAPI, desk: Desk, public_url: str) -> None:
         """As JSON; or as FHIR R4 RiskAssessment for `Accept: application/fhir+json`."""
         caller = caller_of(request)
         kept = opened(desk, assessment_id, caller, purpose)
-        said = Answer.model_validate_json(kept.answer)
+        said = read_answer(kept.answer)
         headers = NO_STORE | {"Vary": "Accept, Accept-Language"}
         if not _wants_fhir(request.headers.get("accept", "")):
             body = orjson.loads(kept.answer) | {"made_at": kept.made_at, "decisions": decisions_on(desk, kept)}
@@ -192,7 +194,7 @@ def _decision_route(app: FastAPI, desk: Desk) -> None:
         caller = caller_of(request)
         kept = visible(desk, assessment_id, caller)
         made, is_new = decided(desk, kept, chosen, caller, purpose=purpose, key=idempotency_key)
-        body = DecisionOut(**_shown(made), holds=_holds(desk, kept, made)).model_dump_json()
+        body = as_json(DecisionOut(**_shown(made), holds=_holds(desk, kept, made)))
         return Response(body, 201 if is_new else 200, NO_STORE, "application/json")
 
 

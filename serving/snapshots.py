@@ -48,7 +48,7 @@ def pack(inputs: Snapshot) -> bytes:
     said = {
         "as_of": inputs.as_of,
         "rows": {name: list(_packed(name, rows)) for name, rows in inputs.rows.items() if rows},
-        "notices": [notice.model_dump() for notice in inputs.notices],
+        "notices": inputs.notices,
         "told": inputs.told,
         "follows": inputs.follows,
         "unit": inputs.unit,
