@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from features.families import Label
+from features.families import Label, Language
 from models.interview import Item
 from serving.advice import OverrideReason, override_reasons
 from serving.desk import Desk
@@ -15,7 +15,7 @@ from serving.pages.words import LANES, PAGE, RECORDS, ago, listed
 from serving.questions import Interviewer
 from serving.storage.ledger import Kept
 from serving.wire import Answer, Appointment, read_answer
-from serving.words import SEGMENTS, TABLES, Language, word
+from serving.words import SEGMENTS, TABLES, word
 
 OLD_DAYS = 365
 """A latest event as old as this is worth a question to the patient; a convention of the page."""
