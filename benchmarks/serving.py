@@ -61,7 +61,7 @@ from records.check_person import check_person
 from records.history import History
 from records.simulate import simulate
 from serving.keys import demo_key
-from serving.posted import read
+from serving.reading import read
 from serving.release import RELEASE_FILE
 from serving.shelf import Shelf
 from serving.tokens import demo_token

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from features.families import LANGUAGES
 from records.database import DatabaseError
 from serving import client, logs, reviews
 from serving.access import DEMO_ROLES, OF_PROVIDER, ROLES
@@ -34,7 +35,6 @@ from serving.settings import Settings, SettingsError
 from serving.shelf import MODEL_NAME, Shelf
 from serving.tenants import AccessError
 from serving.tokens import demo_token
-from serving.words import LANGUAGES
 
 PORT = 3000
 EXPECTED = (ReleaseError, client.AskError, KeyFolderError, AccessError, DatabaseError, SettingsError)

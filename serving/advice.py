@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -175,8 +175,11 @@ class PathwayTable(Table):
 
     def pathway(self, segment: str | None) -> Pathway:
         """The pathway of a segment; of one that the table does not know, that without an estimate."""
-        known = {pathway.segment: pathway for pathway in self.pathways}
-        return known.get(segment, known[None])
+        return self._by_segment.get(segment, self._by_segment[None])
+
+    @cached_property
+    def _by_segment(self) -> Mapping[str | None, Pathway]:
+        return {pathway.segment: pathway for pathway in self.pathways}
 
     def follow_ups(self, visits: Mapping[str, float], minutes: Mapping[str, float], first: str) -> list[FollowUp]:
         """What to reserve of an expected need, beyond the first appointment.

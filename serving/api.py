@@ -19,7 +19,6 @@ from starlette.routing import Route
 from records.clock import instant
 from serving import assessments, docs_page, examples
 from serving.access import ROUTES
-from serving.answers import card
 from serving.cds import routes as cds
 from serving.cds.fetch import FhirServer
 from serving.cds.prefetch import Connect
@@ -30,13 +29,14 @@ from serving.guard import Refused, SizeLimit, Watch, refusal
 from serving.house import House
 from serving.limits import Buckets, RateLimit
 from serving.metrics import MEDIA_TYPE, Metrics
+from serving.model_card import card
 from serving.pages.gate import Gate, page_gate
 from serving.pages.routes import Pages
 from serving.release import Release
 from serving.tokens import Tokens
 from serving.vouchers import officer, provider, receipts
 from serving.vouchers.counter import Counter
-from serving.wire import MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError
+from serving.wire import MOST_ROWS, ModelCard, PostedHistory, PostedPatient, TooManyRowsError, as_json
 
 TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 """FastAPI's own telemetry is off: it would record raw paths and the messages of errors."""
@@ -250,4 +250,4 @@ def _example(release: Release, question: dict[str, Any], name: str = examples.ID
     patient = PostedPatient.model_validate(question["patient"])
     history = PostedHistory.model_validate(question["history"])
     given = shown(release, patient, history, instant(examples.AS_OF), name, **more)
-    return {"summary": given.status, "value": json.loads(given.model_dump_json())}
+    return {"summary": given.status, "value": json.loads(as_json(given))}

@@ -22,7 +22,7 @@ from serving.desk import Desk, actor
 from serving.faults import named, refusals
 from serving.guard import Refused
 from serving.metrics import Metrics
-from serving.posted import Posted, posted, read
+from serving.reading import Posted, posted, read
 from serving.risk import MEDIA_TYPE, risk_assessment
 from serving.storage.ledger import Choice, ContradictionError, Kept, KeyReusedError
 from serving.storage.writer import Write
@@ -39,6 +39,8 @@ from serving.wire import (
     KeptAnswer,
     Question,
     TooManyRowsError,
+    as_json,
+    read_answer,
 )
 from serving.words import language_of
 
@@ -164,7 +166,7 @@ def _read_route(app: FastAPI, desk: Desk, public_url: str) -> None:
         """As JSON; or as FHIR R4 RiskAssessment for `Accept: application/fhir+json`."""
         caller = caller_of(request)
         kept = opened(desk, assessment_id, caller, purpose)
-        said = Answer.model_validate_json(kept.answer)
+        said = read_answer(kept.answer)
         headers = NO_STORE | {"Vary": "Accept, Accept-Language"}
         if not _wants_fhir(request.headers.get("accept", "")):
             body = orjson.loads(kept.answer) | {"made_at": kept.made_at, "decisions": decisions_on(desk, kept)}
@@ -219,7 +221,7 @@ def _decision_route(app: FastAPI, desk: Desk) -> None:
         caller = caller_of(request)
         kept = visible(desk, assessment_id, caller)
         made, is_new = decided(desk, kept, chosen, caller, purpose=purpose, key=idempotency_key)
-        body = DecisionOut(**_shown(made), holds=_holds(desk, kept, made)).model_dump_json()
+        body = as_json(DecisionOut(**_shown(made), holds=_holds(desk, kept, made)))
         return Response(body, 201 if is_new else 200, NO_STORE, "application/json")
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
+from features.families import Language
 from records.clock import HELSINKI
-from serving.words import PROFESSIONS, SEGMENTS, TABLES, TEXTS, Language, number, said, word
+from serving.words import PROFESSIONS, SEGMENTS, TABLES, TEXTS, number, said, word
 
 SECONDS = 15.0
 """Longer than the service itself takes to give up."""

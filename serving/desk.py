@@ -18,13 +18,13 @@ from serving.audit import Actor, Object
 from serving.guard import Refused
 from serving.keys import Secrets
 from serving.known import Known
-from serving.posted import Posted
 from serving.questions import Told
+from serving.reading import Posted
 from serving.release import Release
 from serving.snapshots import Snapshot, pack, unpack
 from serving.storage.ledger import Kept, Ledger, snapshot_name
 from serving.tokens import Caller
-from serving.wire import Answer, AnswersIn, GivenAnswer, Notice, PostedHistory, PostedPatient, Question
+from serving.wire import Answer, AnswersIn, GivenAnswer, Notice, PostedHistory, PostedPatient, Question, as_json
 
 SMALL = 500
 """Rows of a posted history that are assessed at once; the work on longer ones does not hold up other requests."""
@@ -103,7 +103,7 @@ class Desk:
             Refused: it cannot be kept, so it may not be given.
         """
         said, at = given.answer, self.now()
-        body = said.model_dump_json()
+        body = as_json(said)
         kept = Kept(
             id=said.id,
             tenant=tenant,
@@ -112,7 +112,7 @@ class Desk:
             as_of=asked.as_of,
             suggested=None if said.segment is None else said.segment.name,
             model=self.release.tag,
-            answer=body,
+            answer=body.decode(),
         )
         snapshot = pack(Snapshot(asked.given, asked.as_of, asked.notices, asked.told, asked.follows, asked.unit))
         deed: audit.Deed = "hook" if cards else "answer" if asked.follows else "assess"
@@ -121,7 +121,7 @@ class Desk:
             await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshot, line, cards)
         except DatabaseError as error:
             raise Refused(503, "", "the answer cannot be kept now, so it cannot be given; try again") from error
-        return body.encode()
+        return body
 
     async def hear(self, kept: Kept, given: AnswersIn, caller: Caller, purpose: str) -> tuple[Answer, bytes]:
         """Update an assessment with answers of the patient, as a new one; keep it, and tell its JSON.

@@ -12,13 +12,13 @@ import numpy as np
 
 from features.dental import DENTAL
 from features.evaluate import Matrix, Moments, evaluate
-from features.families import Label
-from models.interview import AnswerError, Interview, Item, Question, Stop, read_items
+from models.interview import AnswerError, Interview, Item, Stop, read_items
 from models.need import NeedModel
 from models.segments import SegmentTable
 from records.clock import day, helsinki_days, microsecond
 from records.person import OWN, Columns, Person
-from serving.wire import AnswerChoice, AnswerNumber, NextQuestion, NothingToAsk, Settled, Words
+from serving import wording
+from serving.wire import NextQuestion, NothingToAsk, Words
 
 Told = Mapping[str, float | None]
 """Answers of one interview by question; None where somebody would not or could not say."""
@@ -127,10 +127,10 @@ class Conversation:
         if self.interviewer is None:
             return NO_INTERVIEW
         if members == 1:
-            return _stopped(Stop("one_segment"))
+            return wording.stopped(Stop("one_segment"))
         interview = self.interviewer.whole if members is None else self.interviewer.measured
         found = interview.next(self.features.values[0], self._known)
-        return _stopped(found) if isinstance(found, Stop) else _worded(found)
+        return wording.stopped(found) if isinstance(found, Stop) else wording.asked(found)
 
 
 def _allows(items: Mapping[str, Item], name: str, value: float | None) -> bool:
@@ -165,25 +165,3 @@ def with_answers(person: Person, told: Told, as_of: datetime) -> Person:
     values = {name: [*record[name], *fresh.get(name, [None] * len(ids))] for name in OWN["answers"]}
     answers = Columns(values, np.append(record.happened, times), np.append(record.recorded, times))
     return Person(person.row, {**person.events, "answers": answers})
-
-
-def _stopped(stop: Stop) -> NothingToAsk:
-    return NothingToAsk(reason=stop.reason, text=_words(stop.text))
-
-
-def _worded(question: Question) -> NextQuestion:
-    number = question.number
-    return NextQuestion(
-        name=question.name,
-        text=_words(question.text),
-        why=_words(question.why),
-        choices=[AnswerChoice(value=choice.value, label=_words(choice.label)) for choice in question.choices],
-        number=None
-        if number is None
-        else AnswerNumber(least=number.least, most=number.most, step=number.step, unit=_words(number.unit)),
-        settles=[Settled(value=value, segment=segment) for value, segment in question.settles.items()],
-    )
-
-
-def _words(label: Label) -> Words:
-    return Words(fi=label.fi, sv=label.sv, en=label.en)

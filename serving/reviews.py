@@ -22,6 +22,7 @@ from serving.storage.chain import faults, read_anchors
 from serving.storage.ledger import Kept, Ledger, snapshot_name
 from serving.storage.tables import AUDIT
 from serving.storage.writer import Write
+from serving.wire import as_json
 
 MOST_SHOWN = 20
 REVIEWER, PURPOSE = "urn:tarve:command-line", "HCOMPL"
@@ -106,7 +107,7 @@ def _compare(kept: Kept, content: bytes, release: Release) -> Review:
         told=snapshot.told,
         follows=snapshot.follows,
     ).answer
-    then, now = orjson.loads(kept.answer), orjson.loads(again.model_dump_json())
+    then, now = orjson.loads(kept.answer), orjson.loads(as_json(again))
     different = sorted(_differences(then, now))
     if not different:
         return Review(is_whole=True, sentences=[f"made again by {kept.model}: the same in every member"])

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from features.families import Language
 from serving.audit import PATIENT
 from serving.storage.ledger import Kept
 from serving.wire import Answer
-from serving.words import PROFESSIONS, SEGMENTS, TEXTS, Language, number, word
+from serving.words import PROFESSIONS, SEGMENTS, TEXTS, number, word
 
 MEDIA_TYPE = "application/fhir+json"
 

@@ -56,7 +56,7 @@ def pack(inputs: Snapshot) -> bytes:
         "follows": inputs.follows,
         "unit": inputs.unit,
     }
-    return zlib.compress(orjson.dumps(said, default=_plain), LEVEL)
+    return zlib.compress(orjson.dumps(said), LEVEL)
 
 
 def unpack(content: bytes) -> Snapshot:
@@ -66,10 +66,6 @@ def unpack(content: bytes) -> Snapshot:
     # Snapshots kept before there were interviews lack what follows.
     told = said.get("told", {})
     return Snapshot(_person(said), instant(said["as_of"]), notices, told, said.get("follows"), said.get("unit"))
-
-
-def _plain(notice: Any) -> Any:
-    return notice.model_dump()
 
 
 def _packed(table: str, rows: Columns) -> dict[str, Any]:

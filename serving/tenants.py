@@ -48,8 +48,8 @@ import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
+from features.families import LANGUAGES, Language
 from serving.access import ROLES, SCOPES
-from serving.words import LANGUAGES, Language
 
 DEMO_ISSUER = "urn:tarve:demo"
 DEMO_TENANT = "demo"

@@ -4,90 +4,76 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import TypeAlias
 
-Language = Literal["fi", "sv", "en"]
-LANGUAGES: tuple[Language, ...] = ("fi", "sv", "en")
+from features.families import LANGUAGES, Label, Language
 
-TEXTS: Mapping[str, Mapping[Language, str]] = {
-    "suggestion": {"fi": "Ehdotus", "sv": "Förslag", "en": "Suggestion"},
-    "no_estimate": {
-        "fi": "Ei arviota: ei kirjattuja tietoja",
-        "sv": "Ingen uppskattning: inga registrerade uppgifter",
-        "en": "No estimate: nothing recorded",
-    },
-    "too_little": {
-        "fi": "Ei arviota: liian vähän tai liian vanhoja tietoja",
-        "sv": "Ingen uppskattning: för få eller för gamla uppgifter",
-        "en": "No estimate: too little or too old records",
-    },
-    "topic": {
-        "fi": "hammashoidon tarve",
-        "sv": "behov av tandvård",
-        "en": "need for dental care",
-    },
-    "as_of": {"fi": "Hetki", "sv": "Tidpunkt", "en": "As of"},
-    "need": {"fi": "Arvioitu hoito", "sv": "Uppskattad vård", "en": "Expected care"},
-    "visits": {"fi": "käyntiä", "sv": "besök", "en": "visits"},
-    "minutes": {"fi": "min", "sv": "min", "en": "min"},
-    "book": {"fi": "Varaa ensin", "sv": "Boka först", "en": "Book first"},
-    "follow_ups": {
-        "fi": "Varaa jatkokäynneiksi",
-        "sv": "Reservera för återbesök",
-        "en": "Reserve for follow-ups",
-    },
-    "pathway": {"fi": "Hoitopolku", "sv": "Vårdväg", "en": "Pathway"},
-    "interval": {
-        "fi": "Suositeltu tutkimusväli hoidon jälkeen",
-        "sv": "Rekommenderat undersökningsintervall efter vården",
-        "en": "Recommended interval between examinations after care",
-    },
-    "months": {"fi": "kk", "sv": "mån", "en": "months"},
-    "special_needs": {
-        "fi": "Hoito vaatii erityisjärjestelyjä.",
-        "sv": "Vården kräver särskilda arrangemang.",
-        "en": "Care needs special arrangements.",
-    },
-    "reasons": {"fi": "Perusteet", "sv": "Orsaker", "en": "Reasons"},
-    "ask": {"fi": "Kysy seuraavaksi", "sv": "Fråga härnäst", "en": "Ask next"},
-    "history": {"fi": "Historia", "sv": "Historik", "en": "History"},
-    "events": {"fi": "kirjattua tapahtumaa", "sv": "registrerade händelser", "en": "recorded events"},
-    "latest": {
-        "fi": "viimeisin {days} pv sitten",
-        "sv": "den senaste för {days} dagar sedan",
-        "en": "the latest {days} days ago",
-    },
-    "set_aside": {"fi": "Sivuun jätetyt rivit", "sv": "Rader som lämnats åt sidan", "en": "Rows set aside"},
-    "notices": {"fi": "Huomautukset", "sv": "Anmärkningar", "en": "Notices"},
-    "model": {
-        "fi": "Malli {name}, versio {version}",
-        "sv": "Modell {name}, version {version}",
-        "en": "Model {name}, version {version}",
-    },
+Texts: TypeAlias = Mapping[str, Label]
+"""Texts of the service by name."""
+
+TEXTS: Texts = {
+    "suggestion": Label("Ehdotus", "Förslag", "Suggestion"),
+    "no_estimate": Label(
+        "Ei arviota: ei kirjattuja tietoja",
+        "Ingen uppskattning: inga registrerade uppgifter",
+        "No estimate: nothing recorded",
+    ),
+    "too_little": Label(
+        "Ei arviota: liian vähän tai liian vanhoja tietoja",
+        "Ingen uppskattning: för få eller för gamla uppgifter",
+        "No estimate: too little or too old records",
+    ),
+    "topic": Label("hammashoidon tarve", "behov av tandvård", "need for dental care"),
+    "as_of": Label("Hetki", "Tidpunkt", "As of"),
+    "need": Label("Arvioitu hoito", "Uppskattad vård", "Expected care"),
+    "visits": Label("käyntiä", "besök", "visits"),
+    "minutes": Label("min", "min", "min"),
+    "book": Label("Varaa ensin", "Boka först", "Book first"),
+    "follow_ups": Label("Varaa jatkokäynneiksi", "Reservera för återbesök", "Reserve for follow-ups"),
+    "pathway": Label("Hoitopolku", "Vårdväg", "Pathway"),
+    "interval": Label(
+        "Suositeltu tutkimusväli hoidon jälkeen",
+        "Rekommenderat undersökningsintervall efter vården",
+        "Recommended interval between examinations after care",
+    ),
+    "months": Label("kk", "mån", "months"),
+    "special_needs": Label(
+        "Hoito vaatii erityisjärjestelyjä.", "Vården kräver särskilda arrangemang.", "Care needs special arrangements."
+    ),
+    "reasons": Label("Perusteet", "Orsaker", "Reasons"),
+    "ask": Label("Kysy seuraavaksi", "Fråga härnäst", "Ask next"),
+    "history": Label("Historia", "Historik", "History"),
+    "events": Label("kirjattua tapahtumaa", "registrerade händelser", "recorded events"),
+    "latest": Label("viimeisin {days} pv sitten", "den senaste för {days} dagar sedan", "the latest {days} days ago"),
+    "set_aside": Label("Sivuun jätetyt rivit", "Rader som lämnats åt sidan", "Rows set aside"),
+    "notices": Label("Huomautukset", "Anmärkningar", "Notices"),
+    "model": Label(
+        "Malli {name}, versio {version}", "Modell {name}, version {version}", "Model {name}, version {version}"
+    ),
 }
 
-SEGMENTS: Mapping[str, Mapping[Language, str]] = {
-    "light": {"fi": "kevythoitoinen", "sv": "lätt vårdbehov", "en": "light"},
-    "moderate": {"fi": "keskihoitoinen", "sv": "måttligt vårdbehov", "en": "moderate"},
-    "heavy": {"fi": "suurihoitoinen", "sv": "stort vårdbehov", "en": "heavy"},
+SEGMENTS: Texts = {
+    "light": Label("kevythoitoinen", "lätt vårdbehov", "light"),
+    "moderate": Label("keskihoitoinen", "måttligt vårdbehov", "moderate"),
+    "heavy": Label("suurihoitoinen", "stort vårdbehov", "heavy"),
 }
-PROFESSIONS: Mapping[str, Mapping[Language, str]] = {
-    "dentist": {"fi": "hammaslääkäri", "sv": "tandläkare", "en": "dentist"},
-    "specialist": {"fi": "erikoishammaslääkäri", "sv": "specialisttandläkare", "en": "specialist"},
-    "hygienist": {"fi": "suuhygienisti", "sv": "munhygienist", "en": "hygienist"},
-    "assistant": {"fi": "hammashoitaja", "sv": "tandskötare", "en": "assistant"},
-    "other": {"fi": "muu", "sv": "annan", "en": "other"},
+PROFESSIONS: Texts = {
+    "dentist": Label("hammaslääkäri", "tandläkare", "dentist"),
+    "specialist": Label("erikoishammaslääkäri", "specialisttandläkare", "specialist"),
+    "hygienist": Label("suuhygienisti", "munhygienist", "hygienist"),
+    "assistant": Label("hammashoitaja", "tandskötare", "assistant"),
+    "other": Label("muu", "annan", "other"),
 }
-TABLES: Mapping[str, Mapping[Language, str]] = {
-    "contacts": {"fi": "yhteydenotot", "sv": "kontakter", "en": "contacts"},
-    "visits": {"fi": "käynnit", "sv": "besök", "en": "visits"},
-    "procedures": {"fi": "toimenpiteet", "sv": "åtgärder", "en": "procedures"},
-    "diagnoses": {"fi": "diagnoosit", "sv": "diagnoser", "en": "diagnoses"},
-    "findings": {"fi": "löydökset", "sv": "fynd", "en": "findings"},
-    "appointments": {"fi": "ajanvaraukset", "sv": "tidsbokningar", "en": "appointments"},
-    "answers": {"fi": "haastattelun vastaukset", "sv": "intervjusvar", "en": "interview answers"},
-    "vouchers": {"fi": "palvelusetelit", "sv": "servicesedlar", "en": "vouchers"},
-    "history": {"fi": "historia", "sv": "historik", "en": "history"},
+TABLES: Texts = {
+    "contacts": Label("yhteydenotot", "kontakter", "contacts"),
+    "visits": Label("käynnit", "besök", "visits"),
+    "procedures": Label("toimenpiteet", "åtgärder", "procedures"),
+    "diagnoses": Label("diagnoosit", "diagnoser", "diagnoses"),
+    "findings": Label("löydökset", "fynd", "findings"),
+    "appointments": Label("ajanvaraukset", "tidsbokningar", "appointments"),
+    "answers": Label("haastattelun vastaukset", "intervjusvar", "interview answers"),
+    "vouchers": Label("palvelusetelit", "servicesedlar", "vouchers"),
+    "history": Label("historia", "historik", "history"),
 }
 _SAID: Mapping[str, Mapping[Language, str]] = {
     r"the patient is unknown": {"fi": "potilas on tuntematon", "sv": "patienten är okänd"},
@@ -113,7 +99,7 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
 """Sentences of the checks, as patterns; the service says them in English."""
 
 
-def word(words: Mapping[str, Mapping[Language, str]], name: str, language: Language) -> str:
+def word(words: Texts, name: str, language: Language) -> str:
     """A word in a language; a name that nobody translated stays as it is."""
     return words[name][language] if name in words else name
 

@@ -16,12 +16,13 @@ from uuid import uuid4
 
 import orjson
 
+from features.families import Language
 from serving.advice import override_reasons
 from serving.cds.call import Call
 from serving.cds.phrases import phrase, plain, summary
 from serving.tenants import Tenant
 from serving.wire import Answer, Words
-from serving.words import PROFESSIONS, TEXTS, Language, number, said, word
+from serving.words import PROFESSIONS, TEXTS, number, said, word
 
 
 @dataclass(frozen=True)

@@ -3,66 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from html import escape
 
-from serving.words import Language
+from features.families import Label, Language
+from serving.words import Texts
 
 MOST_LETTERS = 139
 """Of a summary: CDS Hooks wants it shorter than 140."""
 
-PHRASES: Mapping[str, Mapping[Language, str]] = {
-    "assessed": {
-        "fi": "{segment} ({percent}): varaa {appointment}, {who}, {minutes} min",
-        "sv": "{segment} ({percent}): boka {appointment}, {who}, {minutes} min",
-        "en": "{segment} ({percent}): book {appointment}, {who}, {minutes} min",
-    },
-    "no_history": {
-        "fi": "Ei kirjattua hoitohistoriaa: varaa {appointment}, {who}, {minutes} min",
-        "sv": "Ingen registrerad vårdhistorik: boka {appointment}, {who}, {minutes} min",
-        "en": "No care on record: book {appointment}, {who}, {minutes} min",
-    },
-    "too_little_history": {
-        "fi": "Liian vähän tai liian vanhaa historiaa: varaa {appointment}, {who}, {minutes} min",
-        "sv": "För kort eller för gammal historik: boka {appointment}, {who}, {minutes} min",
-        "en": "Too little or too old records: book {appointment}, {who}, {minutes} min",
-    },
-    "for_patient": {
-        "fi": "Suosittelemme sinulle aikaa: {appointment}, {who}, {minutes} min",
-        "sv": "Vi rekommenderar en tid för dig: {appointment}, {who}, {minutes} min",
-        "en": "We recommend this appointment for you: {appointment}, {who}, {minutes} min",
-    },
-    "suggestion": {
-        "fi": "Varaa {minutes} min, {who}",
-        "sv": "Boka {minutes} min, {who}",
-        "en": "Book {minutes} min, {who}",
-    },
-    "change": {
-        "fi": "Aika: {appointment}, {who}, {minutes} min",
-        "sv": "Tid: {appointment}, {who}, {minutes} min",
-        "en": "Appointment: {appointment}, {who}, {minutes} min",
-    },
-    "fits": {
-        "fi": "Ehdotettu aika vastaa suositusta.",
-        "sv": "Den föreslagna tiden motsvarar rekommendationen.",
-        "en": "The proposed appointment is as recommended.",
-    },
-    "need": {
-        "fi": "Arvioitu hoito: {visits} käyntiä, {minutes} min",
-        "sv": "Uppskattad vård: {visits} besök, {minutes} min",
-        "en": "Expected care: {visits} visits, {minutes} min",
-    },
-    "history": {
-        "fi": "Historia: {events} kirjattua tapahtumaa",
-        "sv": "Historik: {events} registrerade händelser",
-        "en": "History: {events} recorded events",
-    },
-    "look": {
-        "fi": "Hoidontarpeen arvio: avaa perusteet",
-        "sv": "Bedömning av vårdbehovet: öppna motiveringen",
-        "en": "Assessment of need: open the reasons",
-    },
-    "open": {"fi": "Avaa perusteet", "sv": "Öppna motiveringen", "en": "Open the reasons"},
+PHRASES: Texts = {
+    "assessed": Label(
+        "{segment} ({percent}): varaa {appointment}, {who}, {minutes} min",
+        "{segment} ({percent}): boka {appointment}, {who}, {minutes} min",
+        "{segment} ({percent}): book {appointment}, {who}, {minutes} min",
+    ),
+    "no_history": Label(
+        "Ei kirjattua hoitohistoriaa: varaa {appointment}, {who}, {minutes} min",
+        "Ingen registrerad vårdhistorik: boka {appointment}, {who}, {minutes} min",
+        "No care on record: book {appointment}, {who}, {minutes} min",
+    ),
+    "too_little_history": Label(
+        "Liian vähän tai liian vanhaa historiaa: varaa {appointment}, {who}, {minutes} min",
+        "För kort eller för gammal historik: boka {appointment}, {who}, {minutes} min",
+        "Too little or too old records: book {appointment}, {who}, {minutes} min",
+    ),
+    "for_patient": Label(
+        "Suosittelemme sinulle aikaa: {appointment}, {who}, {minutes} min",
+        "Vi rekommenderar en tid för dig: {appointment}, {who}, {minutes} min",
+        "We recommend this appointment for you: {appointment}, {who}, {minutes} min",
+    ),
+    "suggestion": Label("Varaa {minutes} min, {who}", "Boka {minutes} min, {who}", "Book {minutes} min, {who}"),
+    "change": Label(
+        "Aika: {appointment}, {who}, {minutes} min",
+        "Tid: {appointment}, {who}, {minutes} min",
+        "Appointment: {appointment}, {who}, {minutes} min",
+    ),
+    "fits": Label(
+        "Ehdotettu aika vastaa suositusta.",
+        "Den föreslagna tiden motsvarar rekommendationen.",
+        "The proposed appointment is as recommended.",
+    ),
+    "need": Label(
+        "Arvioitu hoito: {visits} käyntiä, {minutes} min",
+        "Uppskattad vård: {visits} besök, {minutes} min",
+        "Expected care: {visits} visits, {minutes} min",
+    ),
+    "history": Label(
+        "Historia: {events} kirjattua tapahtumaa",
+        "Historik: {events} registrerade händelser",
+        "History: {events} recorded events",
+    ),
+    "look": Label(
+        "Hoidontarpeen arvio: avaa perusteet",
+        "Bedömning av vårdbehovet: öppna motiveringen",
+        "Assessment of need: open the reasons",
+    ),
+    "open": Label("Avaa perusteet", "Öppna motiveringen", "Open the reasons"),
 }
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")

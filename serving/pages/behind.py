@@ -16,7 +16,7 @@ from serving.guard import LOG
 from serving.pages.timeline import Timeline, timeline
 from serving.questions import with_answers
 from serving.storage.ledger import Kept, snapshot_name
-from serving.wire import Answer
+from serving.wire import Answer, read_answer
 
 TELLING = ("visits", "procedures", "diagnoses", "findings", "answers")
 
@@ -50,7 +50,7 @@ class Behind:
             snapshot = snapshots.unpack(content)
             person = check_person(snapshot.given, snapshot.as_of).person
             history = with_answers(person, snapshot.told, snapshot.as_of).history
-        return cls(desk, kept, Answer.model_validate_json(kept.answer), history)
+        return cls(desk, kept, read_answer(kept.answer), history)
 
     @property
     def has_same_model(self) -> bool:

@@ -14,10 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from features.families import LANGUAGES, Language
 from records.clock import HELSINKI
 from serving.pages.sessions import Session, Signer
 from serving.pages.words import FAULTS, PAGE, ROLES
-from serving.words import LANGUAGES, PROFESSIONS, SEGMENTS, TABLES, TEXTS, Language, language_of, number, said, word
+from serving.words import PROFESSIONS, SEGMENTS, TABLES, TEXTS, Texts, language_of, number, said, word
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -204,5 +205,5 @@ def _number(value: float, language: Language, places: int = 0) -> str:
     return number(value, places, language)
 
 
-def _word(words: Mapping[str, Mapping[Language, str]], name: str, language: Language) -> str:
+def _word(words: Texts, name: str, language: Language) -> str:
     return word(words, name, language)

@@ -18,7 +18,6 @@ from starlette.responses import Response
 from records.database import DatabaseError
 from serving import audit
 from serving.access import DEMO_ROLES, ROLES, ROUTES
-from serving.answers import card
 from serving.assessments import decided, decisions_on, opened, visible
 from serving.audit import Actor, Object
 from serving.cds.prefetch import Connect
@@ -27,6 +26,7 @@ from serving.guard import Refused
 from serving.house import House
 from serving.keys import demo_passwords
 from serving.metrics import Metrics
+from serving.model_card import card
 from serving.pages.behind import Behind
 from serving.pages.gate import Gate
 from serving.pages.launch import Launches

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from features.families import Label
+from features.families import Label, Language
 from models.interview import Item
 from serving.advice import OverrideReason, override_reasons
 from serving.desk import Desk
 from serving.pages.words import LANES, PAGE, RECORDS, ago, listed
 from serving.questions import Interviewer
 from serving.storage.ledger import Kept
-from serving.wire import Answer, Appointment
-from serving.words import SEGMENTS, TABLES, Language, word
+from serving.wire import Answer, Appointment, read_answer
+from serving.words import SEGMENTS, TABLES, word
 
 OLD_DAYS = 365
 """A latest event as old as this is worth a question to the patient; a convention of the page."""
@@ -80,7 +80,7 @@ class Shown:
     @classmethod
     def of(cls, desk: Desk, kept: Kept, decisions: Sequence[Mapping[str, Any]], language: Language) -> Shown:
         """Read an assessment and its decisions."""
-        answer = Answer.model_validate_json(kept.answer)
+        answer = read_answer(kept.answer)
         segments = desk.release.segments.segments
         options = {
             one.name: Option(one.name, one.first.minutes, one.first.profession, one.first.label) for one in segments
@@ -110,7 +110,7 @@ class Shown:
     @property
     def possible(self) -> str | None:
         """The segments that cannot be ruled out, as a sentence lists them; None when only the suggested one is left."""
-        members = self.answer.prediction_set or []
+        members = self.answer.prediction_set or ()
         return (
             listed([word(SEGMENTS, name, self.language) for name in members], self.language)
             if len(members) > 1

@@ -12,6 +12,7 @@ from alerts.defined import stored_definitions
 from alerts.feedback import FeedbackError, cancel_as_officer
 from alerts.report import Report, as_csv, as_json, make_report
 from alerts.report_page import as_html
+from features.families import Language
 from models.segments import read_tables, table_on
 from records.clock import HELSINKI
 from serving.assessments import NO_STORE
@@ -34,7 +35,6 @@ from serving.vouchers.wire import (
     QueuedOut,
     SendAgainIn,
 )
-from serving.words import Language
 
 SHOWN = NO_STORE | {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"

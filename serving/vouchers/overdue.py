@@ -15,6 +15,7 @@ from serving.vouchers.needs import Need, Needs
 from serving.vouchers.wire import NeedOut, OverdueListOut, OverdueOut, RuleOut
 from serving.vouchers.words import LIST, ROW
 from serving.wire import Words
+from serving.wording import words
 
 Fallback = Literal["no_champion", "no_assessment"]
 
@@ -56,7 +57,7 @@ def overdue_list(
         run_at=late.run_at,
         ordered_by="days_overdue" if fallback else "need",
         fallback=fallback,
-        says=Words(**LIST[fallback or "need"]),
+        says=words(LIST[fallback or "need"]),
         model=champion,
         rules=[RuleOut(name=name, version=version) for name, version in late.rules.items()],
         segments_from=segments.valid_from,
@@ -109,5 +110,5 @@ def _row(place: int, row: Overdue, need: Need | None, champion: str | None) -> O
         why=Words(**row.why),
         ordered_by="days_overdue" if need is None else "need",
         need=None if need is None else NeedOut(**vars(need)),
-        says=Words(**ROW[how]),
+        says=words(ROW[how]),
     )

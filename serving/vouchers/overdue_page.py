@@ -8,10 +8,11 @@ from typing import Any
 
 from alerts.report_page import page_templates, written_moment, written_number
 from alerts.variables import write_day
+from features.families import Language
 from records.clock import HELSINKI
 from serving.vouchers.wire import NeedOut, OverdueListOut, OverdueOut, RuleOut
 from serving.vouchers.words import PAGE
-from serving.words import SEGMENTS, Language, word
+from serving.words import SEGMENTS, word
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 

@@ -21,6 +21,7 @@ from alerts.feedback import (
     UnknownFeedbackError,
     UnknownVoucherError,
 )
+from features.families import Language
 from records.clock import HELSINKI, start_of_day
 from serving.assessments import NO_STORE
 from serving.faults import refusals
@@ -37,7 +38,7 @@ from serving.vouchers.wire import (
     PortalOut,
 )
 from serving.wire import MOST_REFERENCE
-from serving.words import Language, language_of
+from serving.words import language_of
 
 KEY = Header(
     alias="Idempotency-Key",

@@ -4,49 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-LIST: Mapping[str, Mapping[str, str]] = {
-    "need": {
-        "fi": "Järjestys: arvioitu hoidon tarve, sitten ylityksen päivät. Asiakkaat, joiden tarvetta ei tiedetä, ovat"
-        " heti suurimman tarpeen jälkeen.",
-        "sv": "Ordning: bedömt vårdbehov, sedan dagar över gränsen. Klienter vars behov inte är känt kommer genast"
-        " efter dem med störst behov.",
-        "en": "Order: assessed need for care, then days overdue. Clients whose need is not known come right after those"
-        " who need most.",
-    },
-    "no_champion": {
-        "fi": "Hyväksyttyä mallia ei ole, joten hoidon tarvetta ei käytetä. Järjestys: ylityksen päivät.",
-        "sv": "Det finns ingen godkänd modell, så vårdbehovet används inte. Ordning: dagar över gränsen.",
-        "en": "There is no champion model, so the need for care is not used. Order: days overdue.",
-    },
-    "no_assessment": {
-        "fi": "Kenenkään hoidon tarpeesta ei ole voimassa olevaa arviota. Järjestys: ylityksen päivät.",
-        "sv": "Det finns ingen gällande bedömning av någons vårdbehov. Ordning: dagar över gränsen.",
-        "en": "There is no current assessment of anybody's need for care. Order: days overdue.",
-    },
+from features.families import Label
+from serving.words import Texts
+
+LIST: Texts = {
+    "need": Label(
+        (
+            "Järjestys: arvioitu hoidon tarve, sitten ylityksen päivät. Asiakkaat, joiden tarvetta ei tiedetä, ovat"
+            " heti suurimman tarpeen jälkeen."
+        ),
+        (
+            "Ordning: bedömt vårdbehov, sedan dagar över gränsen. Klienter vars behov inte är känt kommer genast"
+            " efter dem med störst behov."
+        ),
+        (
+            "Order: assessed need for care, then days overdue. Clients whose need is not known come right after those"
+            " who need most."
+        ),
+    ),
+    "no_champion": Label(
+        "Hyväksyttyä mallia ei ole, joten hoidon tarvetta ei käytetä. Järjestys: ylityksen päivät.",
+        "Det finns ingen godkänd modell, så vårdbehovet används inte. Ordning: dagar över gränsen.",
+        "There is no champion model, so the need for care is not used. Order: days overdue.",
+    ),
+    "no_assessment": Label(
+        "Kenenkään hoidon tarpeesta ei ole voimassa olevaa arviota. Järjestys: ylityksen päivät.",
+        "Det finns ingen gällande bedömning av någons vårdbehov. Ordning: dagar över gränsen.",
+        "There is no current assessment of anybody's need for care. Order: days overdue.",
+    ),
 }
 """How the order of the whole list came to be."""
 
-ROW: Mapping[str, Mapping[str, str]] = {
-    "suggested": {
-        "fi": "Paikka mallin ehdottaman tarpeen mukaan.",
-        "sv": "Plats enligt det behov som modellen föreslår.",
-        "en": "Placed by the need that the model suggests.",
-    },
-    "decided": {
-        "fi": "Paikka sen tarpeen mukaan, jonka ammattilainen on päättänyt.",
-        "sv": "Plats enligt det behov som en yrkesperson har beslutat.",
-        "en": "Placed by the need that a professional decided on.",
-    },
-    "no_assessment": {
-        "fi": "Tarpeesta ei ole voimassa olevaa arviota: paikka ylityksen päivien mukaan.",
-        "sv": "Ingen gällande bedömning av behovet: plats enligt dagar över gränsen.",
-        "en": "No current assessment of the need: placed by days overdue.",
-    },
-    "no_champion": {
-        "fi": "Hyväksyttyä mallia ei ole: paikka ylityksen päivien mukaan.",
-        "sv": "Ingen godkänd modell: plats enligt dagar över gränsen.",
-        "en": "No champion model: placed by days overdue.",
-    },
+ROW: Texts = {
+    "suggested": Label(
+        "Paikka mallin ehdottaman tarpeen mukaan.",
+        "Plats enligt det behov som modellen föreslår.",
+        "Placed by the need that the model suggests.",
+    ),
+    "decided": Label(
+        "Paikka sen tarpeen mukaan, jonka ammattilainen on päättänyt.",
+        "Plats enligt det behov som en yrkesperson har beslutat.",
+        "Placed by the need that a professional decided on.",
+    ),
+    "no_assessment": Label(
+        "Tarpeesta ei ole voimassa olevaa arviota: paikka ylityksen päivien mukaan.",
+        "Ingen gällande bedömning av behovet: plats enligt dagar över gränsen.",
+        "No current assessment of the need: placed by days overdue.",
+    ),
+    "no_champion": Label(
+        "Hyväksyttyä mallia ei ole: paikka ylityksen päivien mukaan.",
+        "Ingen godkänd modell: plats enligt dagar över gränsen.",
+        "No champion model: placed by days overdue.",
+    ),
 }
 """How the place of one row came to be."""
 

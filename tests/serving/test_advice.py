@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.families import LANGUAGES
 from models.segments import read_tables
 from serving import advice
 from serving.advice import AdviceError, Patient, advice_on, override_reasons, read
-from serving.words import LANGUAGES
 
 SEGMENTS_FROM = date(2000, 1, 1)
 NOW = advice_on(date(2026, 11, 22), SEGMENTS_FROM)

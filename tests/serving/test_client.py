@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from features.families import LANGUAGES
 from serving import client
 from serving.__main__ import main
-from serving.words import LANGUAGES, PROFESSIONS, SEGMENTS, TABLES, TEXTS, said
+from serving.words import PROFESSIONS, SEGMENTS, TABLES, TEXTS, said
 from tests.serving.asker import Asker, posted
 
 TOKEN = ""  # the way below brings a token that holds
@@ -58,7 +59,7 @@ def test_no_history_reads_as_no_estimate(api: Asker, language: str) -> None:
 
 def test_every_word_is_said_in_every_language() -> None:
     for words in (TEXTS, SEGMENTS, PROFESSIONS, TABLES):
-        assert all(set(translations) == set(LANGUAGES) for translations in words.values())
+        assert all(label[language].strip() for label in words.values() for language in LANGUAGES)
     assert said("minutes is above 1440", "sv") == "minutes är över 1440"
     assert said("a sentence that nobody translated", "fi") == "a sentence that nobody translated"
 

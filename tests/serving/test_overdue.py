@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.overdue import Overdue
+from features.families import LANGUAGES
 from models.segments import read_tables, table_on
 from records.database import add
 from serving.vouchers.needs import Need
 from serving.vouchers.overdue import in_order, overdue_list
 from serving.vouchers.words import LIST, PAGE, ROW
-from serving.words import LANGUAGES
 from tests.rows import patient as person
 from tests.serving.asker import KNOWN, NOW, Asker
 from tests.serving.watched import OVERDUE, Served

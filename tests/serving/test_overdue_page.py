@@ -9,10 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from features.families import LANGUAGES
 from serving.vouchers.overdue import overdue_list
 from serving.vouchers.overdue_page import as_html
 from serving.vouchers.wire import OverdueListOut
-from serving.words import LANGUAGES
 from tests.needs import needs
 from tests.serving.asker import NOW
 from tests.serving.test_overdue import assess

@@ -14,12 +14,13 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from records import store
-from serving import desk, wire
+from serving import desk
 from serving.api import create_app
 from serving.house import House
 from serving.known import Known
 from serving.release import Release
 from serving.wire import MOST_BYTES, MOST_ROWS
+from serving.wire import posted as wire
 from tests.rows import event, history, patient
 from tests.serving.asker import NOW, Asker, asker, posted
 

@@ -7,11 +7,10 @@ they do not take is left to the documented ones, and a test holds that whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from itertools import count
 from typing import Annotated, Any
 
 import msgspec
@@ -27,13 +26,12 @@ from serving.wire import (
     MOST_NUMBER,
     MOST_REFERENCE,
     MOST_ROWS,
-    NEUTRAL,
-    OMITTABLE,
     POSTED_PATIENT,
     READ,
     SOURCE,
     Question,
 )
+from serving.wire.posted import NEUTRAL, OMITTABLE, fresh_ids
 
 Ints = NDArray[np.int64]
 FIRST, LAST = microsecond(instant("1900-01-02")), microsecond(instant("2099-12-30"))
@@ -183,11 +181,6 @@ def _named(ids: Sequence[str | None]) -> Sequence[str]:
         return ids  # type: ignore[return-value]
     fresh = fresh_ids(given)
     return [next(fresh) if one is None else one for one in ids]
-
-
-def fresh_ids(given: set[str | None]) -> Iterator[str]:
-    """Numbers that are no id yet."""
-    return (name for number in count(1) if (name := f"{number:06d}") not in given)
 
 
 def _times(texts: Sequence[str]) -> Ints:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from records.person import Person
 from records.schema import EVENTS, INSTANT
 from serving import examples
-from serving.posted import Posted, posted, read
+from serving.reading import Posted, posted, read
 from serving.wire import READ, Question
 
 TIMES = [
@@ -149,7 +149,7 @@ def test_what_is_of_no_usual_form_is_left_to_the_documented_types(body: bytes) -
 
 
 def test_a_history_that_is_too_long_is_left_to_the_documented_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.posted.MOST_ROWS", 1)
+    monkeypatch.setattr("serving.reading.MOST_ROWS", 1)
     assert read(orjson.dumps(examples.POSTED)) is None
 
 
