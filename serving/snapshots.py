@@ -19,8 +19,10 @@ from records.person import TIMES, Columns, Person
 from records.schema import INSTANT, TABLES
 from serving.wire import POSTED_PATIENT, Notice
 
-LEVEL = 1
-"""Of compression: a quarter of the size for a tenth of a millisecond."""
+_LZ4 = pa.Codec("lz4")
+"""LZ4 leaves a sixth to a quarter of the size; zlib leaves a ninth to a sixth and takes three times as long. Of 120
+events either keeps one page of a database."""
+_LZ4_BEGINS = bytes.fromhex("04224d18")
 WHOSE = "patient_id"
 
 
@@ -56,16 +58,23 @@ def pack(inputs: Snapshot) -> bytes:
         "follows": inputs.follows,
         "unit": inputs.unit,
     }
-    return zlib.compress(orjson.dumps(said), LEVEL)
+    return bytes(_LZ4.compress(orjson.dumps(said), asbytes=True))
 
 
 def unpack(content: bytes) -> Snapshot:
     """The inputs again, to the last bit, of a patient without a name."""
-    said = orjson.loads(zlib.decompress(content))
+    said = orjson.loads(opened(content))
     notices = tuple(Notice(**notice) for notice in said["notices"])
     # Snapshots kept before there were interviews lack what follows.
     told = said.get("told", {})
     return Snapshot(_person(said), instant(said["as_of"]), notices, told, said.get("follows"), said.get("unit"))
+
+
+def opened(content: bytes) -> bytes:
+    """The JSON of a snapshot; those kept before LZ4 was used are of zlib."""
+    if not content.startswith(_LZ4_BEGINS):
+        return zlib.decompress(content)
+    return bytes(pa.input_stream(pa.BufferReader(content), compression="lz4").read())
 
 
 def _packed(table: str, rows: Columns) -> dict[str, Any]:

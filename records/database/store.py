@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from records.database.connection import engine, require_reachable
 from records.database.errors import DatabaseError, told_plainly
+from records.database.insertion import insert
 from records.database.rows import RowError, arrow_table, fetching
 from records.database.tables import DATABASE_TABLES, in_order, key, not_retracted
 from records.database.versions import migrate
@@ -169,14 +170,12 @@ def add(connection: Connection, rows: Mapping[str, Sequence[Mapping[str, Any]]])
     error, which the transaction reports.
     """
     for name, some in rows.items():
-        whole = [{column: row.get(column) for column in TABLES[name].columns()} for row in some]
-        if not whole:
-            continue
         if TABLES[name].is_event():
-            connection.execute(DATABASE_TABLES[name].insert(), whole)
+            insert(connection, DATABASE_TABLES[name], some)
         else:
             # In order, so that of two writers neither waits for a patient whom the other is about to add.
-            _insert(connection, name, sorted(whole, key=lambda row: row["patient_id"]))
+            in_turn = sorted(some, key=lambda row: row["patient_id"])
+            insert(connection, DATABASE_TABLES[name], in_turn, unless_there=True)
 
 
 def rows_of(connection: Connection, name: str, patient_id: str) -> list[dict[str, Any]]:
@@ -239,8 +238,8 @@ def _insert(connection: Connection, name: str, rows: list[dict[str, Any]]) -> se
     and then finds the event.
     """
     table, named = DATABASE_TABLES[name], key(TABLES[name])
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).on_conflict_do_nothing(index_elements=[named]).returning(table.c[named])
+    insertion = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insertion(table).on_conflict_do_nothing(index_elements=[named]).returning(table.c[named])
     return set(connection.scalars(statement, rows))
 
 

@@ -8,7 +8,6 @@ and copied, at most once a second, to a file of anchors, which may lie on a stor
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import logging
 import os
@@ -17,13 +16,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from records.database.insertion import driver_sql, insert
 from serving.storage.tables import AUDIT, HEAD
 
 LOG = logging.getLogger("tarve.serving")
 SECONDS_BETWEEN_ANCHORS = 1.0
 ROWS_AT_ONCE = 1_000
+_HELD = select(HEAD.c.number, HEAD.c.hash).with_for_update()
+_MOVED = HEAD.update().values(number=bindparam("number"), hash=bindparam("hash"))
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,13 @@ class Chain:
 
     def add(self, connection: Connection, lines: Sequence[str]) -> Head:
         """Add lines, one or more, within a writer's transaction, and tell the new head."""
-        head = Head(*connection.execute(select(HEAD.c.number, HEAD.c.hash).with_for_update()).one())
+        head = Head(*connection.exec_driver_sql(driver_sql(_HELD, connection.dialect)).one())
         rows = []
         for line in lines:
             head = Head(head.number + 1, link(self._key, head, line))
             rows.append({"number": head.number, "line": line, "hash": head.hash})
-        connection.execute(AUDIT.insert(), rows)
-        connection.execute(HEAD.update().values(number=head.number, hash=head.hash))
+        insert(connection, AUDIT, rows)
+        connection.exec_driver_sql(driver_sql(_MOVED, connection.dialect), (head.number, head.hash))
         return head
 
     def anchor(self, head: Head, *, at_once: bool = False) -> None:
@@ -71,7 +73,7 @@ class Chain:
 def link(key: bytes, before: Head, line: str) -> str:
     """The hash of the line after `before`, in hexadecimal."""
     said = f"{before.number + 1}\n{before.hash}\n{line}".encode()
-    return hmac.new(key, said, hashlib.sha256).hexdigest()
+    return hmac.digest(key, said, "sha256").hex()
 
 
 def read_anchors(file: Path) -> dict[int, str]:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, select
 
 from records.database.connection import engine, require_reachable, sqlite_file
 from records.database.errors import DatabaseError, told_plainly
+from records.database.insertion import insert
 from serving.storage.tables import VAULT
 from serving.storage.versions import VAULT_STEPS, prepare
 
@@ -56,7 +57,7 @@ class Vault:
             DatabaseError: the database fails; nothing was written.
         """
         with told_plainly(), self._engine.begin() as connection:
-            connection.execute(VAULT.insert(), rows)
+            insert(connection, VAULT, rows)
 
     def content(self, name: str) -> bytes | None:
         """What was put in under a name, or None.

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -23,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 
 from records.database import Database, DatabaseError, add
+from records.database.insertion import insert
 from serving.storage.chain import Chain
 from serving.storage.tables import SPENT
 from serving.storage.vault import Vault
@@ -30,8 +32,8 @@ from serving.storage.vault import Vault
 LOG = logging.getLogger("tarve.serving")
 MOST_AT_ONCE = 256
 BETWEEN_COMMITS = 0.025
-"""Seconds from one commit to the next, so that under load one serves several requests; a commit costs as much CPU as a
-quarter of an assessment. Shorter than what a person notices."""
+"""Seconds from one commit to the next, so that under load one serves several requests: kept with nine others, an
+assessment costs a fifth of the CPU of one kept alone. Shorter than what a person notices."""
 BETWEEN_CLEANINGS = timedelta(minutes=1)
 REMEMBERED = timedelta(hours=2)
 """A token holds for an hour at the most, so one that ends two hours before another has ended."""
@@ -57,7 +59,8 @@ class Write:
     spends: tuple[str, datetime] | None = None
 
 
-Waiting = tuple[Write, "Future[bool]"]
+Waiting = tuple[Write, "Future[bool] | asyncio.Future[bool]"]
+Told = tuple["Future[bool] | asyncio.Future[bool]", bool | DatabaseError]
 
 
 class Writer:
@@ -77,7 +80,9 @@ class Writer:
         Raises:
             DatabaseError: nothing of it was kept.
         """
-        return await asyncio.wrap_future(self.put(write))
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.put((write, future))
+        return await future
 
     def put(self, write: Write) -> Future[bool]:
         """The same for a caller without an event loop."""
@@ -102,7 +107,7 @@ class Writer:
             except Empty:
                 pass
             ended = None in waiting
-            self._settle([one for one in waiting if one is not None and one[1].set_running_or_notify_cancel()])
+            self._settle([one for one in waiting if one is not None and _is_wanted(one[1])])
 
     def _let_others_come(self) -> None:
         """Wait until it is a while since the last commit began; who comes after a pause does not wait."""
@@ -126,8 +131,7 @@ class Writer:
             LOG.error("nothing could be kept: %s", type(error).__name__)  # noqa: TRY400
             _fail(batch, DatabaseError("the writer failed; nothing was written"))
         else:
-            for (_, future), fresh in zip(batch, unspent, strict=True):
-                future.set_result(fresh)
+            _tell([(future, fresh) for (_, future), fresh in zip(batch, unspent, strict=True)])
 
     def _write(self, writes: list[Write]) -> list[bool]:
         sealed = [row for write in writes for row in write.sealed]
@@ -138,7 +142,7 @@ class Writer:
             unspent = self._spend(connection, [write.spends for write in writes])
             add(connection, _merged(write.events for write in writes))
             for table, rows in _merged(write.rows for write in writes).items():
-                connection.execute(table.insert(), rows)
+                insert(connection, table, rows)
             head = self._chain.add(connection, lines) if lines else None
         if head is not None:
             self._chain.anchor(head)
@@ -152,8 +156,8 @@ class Writer:
         if not rows:
             return [True] * len(tokens)
         self._forget(connection, min(until for _, until in spent))
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(SPENT).on_conflict_do_nothing().returning(SPENT.c.token)
+        insertion = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insertion(SPENT).on_conflict_do_nothing().returning(SPENT.c.token)
         fresh = set(connection.scalars(statement, rows))
         return [one is None or _take(fresh, one[0]) for one in tokens]
 
@@ -171,9 +175,37 @@ def _take(tokens: set[str], token: str) -> bool:
     return False
 
 
+def _is_wanted(future: Future[bool] | asyncio.Future[bool]) -> bool:
+    """Whether somebody still waits for a write that has not begun; who gives up later is too late to stop it."""
+    return not future.cancelled() if isinstance(future, asyncio.Future) else future.set_running_or_notify_cancel()
+
+
 def _fail(batch: list[Waiting], error: DatabaseError) -> None:
-    for _, future in batch:
-        future.set_exception(error)
+    _tell([(future, error) for _, future in batch])
+
+
+def _tell(several: list[Told]) -> None:
+    """Tell requests what became of their writes; an event loop is woken once for all of its own."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Told]] = defaultdict(list)
+    for told in several:
+        if isinstance(told[0], asyncio.Future):
+            by_loop[told[0].get_loop()].append(told)
+        else:
+            _settle([told])
+    for loop, those in by_loop.items():
+        # A loop that was closed in the meantime has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, those)
+
+
+def _settle(several: list[Told]) -> None:
+    for future, outcome in several:
+        if future.done():
+            continue  # given up while it was written
+        if isinstance(outcome, DatabaseError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
 
 
 def _merged(several: Any) -> dict[Any, list[Row]]:
