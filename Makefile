@@ -4,7 +4,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 3000
 MLFLOW_PORT ?= 5000
+PROCESSES ?= $(shell test "$$(getconf _NPROCESSORS_ONLN)" -ge 2 && echo 2 || echo 1)
 RUN := .venv/bin/python
+# One process is pytest itself, without a worker; what several share is in tests/groups.py.
+TEST = $(RUN) -m pytest --numprocesses $(if $(filter 1,$(PROCESSES)),0,$(PROCESSES))
 LOCK := $(RUN) -m uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --quiet \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r
@@ -41,11 +44,11 @@ demo: .venv/installed  ## From a simulated population to served, explained asses
 demo-alerts: .venv/installed  ## A week of a simulated city of vouchers (CHECK=1: check)
 	@$(RUN) demo_alerts.py $(if $(CHECK),--check)
 
-test: lint  ## Lint, types, import contract, all tests with coverage
-	@$(RUN) -m pytest
+test: lint  ## Lint, types, import contract, all tests with coverage (PROCESSES=1: in one process, not in two)
+	@$(TEST)
 
 nightly: .venv/tools  ## The long suites
-	@HYPOTHESIS_PROFILE=nightly $(RUN) -m pytest -m "nightly or not nightly"
+	@HYPOTHESIS_PROFILE=nightly $(TEST) -m "nightly or not nightly"
 
 lint: .venv/tools  ## Style, types and the import contract
 	@$(RUN) -m ruff check .

@@ -2,11 +2,12 @@
 
     python -m benchmarks.interview [--data FOLDER [--test FOLDER]] [--patients N] [--people N] [--json FILE]
 
-Three ways of asking the same people are compared, with one and the same model: all questions; the fixed order, the
-same number for everybody; and the personal interview of `models.interview`, which leaves questions out and stops. The
-fixed order is also given the personal interview's mean number of questions, by asking one more of a part of the
-people. NHANES: 25 questions, learnt on cycles before 2015, tested on later ones (or on all of `--test`); without
-`--data` it is left out. The simulation: 15 questions beside the record history, tested on other people's later
+Three ways of asking the same people are compared, with one and the same model, learnt as `python -m training train`
+learns it: all questions; the fixed order, the same number for everybody; and the personal interview of
+`models.interview`, which leaves questions out and stops, with the model's prediction sets, as the service holds it, and
+without them. The fixed order is also given the personal interview's mean number of questions, by asking one more of a
+part of the people. NHANES: 25 questions, learnt on cycles before 2015, tested on later ones (or on all of `--test`);
+without `--data` it is left out. The simulation: 15 questions beside the record history, tested on other people's later
 contacts at which an interview was held.
 
 What is measured: AUROC by threshold; log loss, summed over the thresholds; how often the same appointment is booked
@@ -20,11 +21,12 @@ import dataclasses
 import json
 import sys
 import time
-import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -38,15 +40,19 @@ from features.dental import DENTAL
 from features.evaluate import Moments, evaluate
 from features.families import WINDOWS, Label, age, last, since
 from models.estimators import Boosted
-from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop, read_items
+from models.interview import AnswerColumns, Interview, Item, Limits, Number, Plan, Stop, read_items
+from models.need import Uncertainty
 from models.segments import FirstAppointment, Segment, SegmentTable, read_tables
 from records.clock import end_of_day, microseconds
 from records.history import History
+from records.schema import PROFESSIONS
 from records.simulate import simulate
 from records.studies import NhanesStudy, StudyError, read_nhanes
 from training.answers import given_at
-from training.cohort import DAY, CohortDefinition, build
-from training.interview import Asked, learn
+from training.cohort import CohortDefinition, build
+from training.compare import SplitDefinition, reached, split
+from training.examples import Examples
+from training.interview import fit_interviewing
 from training.scores import auroc
 
 Floats = NDArray[np.float64]
@@ -54,7 +60,6 @@ Bools = NDArray[np.bool_]
 
 UNTIL, YEARS = date(2025, 12, 31), 10
 LATER_CYCLE = 2015
-HELD_OUT = 0.3
 RESAMPLES = 1000
 LEAST_ANSWERED = 0.01
 TOO_LOW = 2.0
@@ -77,7 +82,7 @@ class Trial:
     Attributes:
         source: its name.
         catalogue, items, table: what the features, the questions and the segments are.
-        learnt, tested: rows with the answers given.
+        learnt, tested: rows before the interview, with the answers given.
         notes: what could not be used, in sentences.
     """
 
@@ -85,9 +90,14 @@ class Trial:
     catalogue: Catalogue
     items: tuple[Item, ...]
     table: SegmentTable
-    learnt: Asked
-    tested: Asked
+    learnt: Examples
+    tested: Examples
     notes: tuple[str, ...] = ()
+
+    @property
+    def reached(self) -> Bools:
+        """Whether the need of each tested row reached each threshold."""
+        return reached(self.tested, self.table)
 
 
 @dataclass(frozen=True)
@@ -135,30 +145,33 @@ def _asked_in_all(parts: Sequence[tuple[NhanesStudy, pd.DataFrame]]) -> tuple[tu
     return tuple(name for name in NHANES_QUESTIONS if name not in silent), tuple(notes)
 
 
-def _nhanes_rows(study: NhanesStudy, people: pd.DataFrame, catalogue: Catalogue, questions: Sequence[str]) -> Asked:
+def _nhanes_rows(study: NhanesStudy, people: pd.DataFrame, catalogue: Catalogue, questions: Sequence[str]) -> Examples:
     moments = Moments.of(people["patient_id"].tolist(), [study.examination(cycle) for cycle in people["cycle"]])
     x = evaluate(catalogue, study.history, moments).values
     columns = [catalogue.names.index(f"answer_{name}") for name in questions]
     given = x[:, columns].copy()
     x[:, columns] = np.nan
-    # OHAREC: 1-3 needs care, 1-2 within two weeks.
-    reached = people["recommendation"].to_numpy()[:, None] <= np.array([3, 2])
-    return Asked(x, given, reached, people["patient_id"].to_numpy(str))
+    # OHAREC: 1-3 needs care, 1-2 within two weeks. Visits stand for the place among the segments, see _recommendations.
+    visits = np.zeros((len(x), len(PROFESSIONS)))
+    visits[:, 0] = (people["recommendation"].to_numpy()[:, None] <= np.array([3, 2])).sum(axis=1)
+    ids, as_of = people["patient_id"].to_numpy(str), microseconds(moments.as_of)
+    return Examples(ids, as_of, x, visits, 30 * visits, catalogue.names, catalogue.version, Counter(),
+                    given=dict(zip(questions, given.T, strict=True)))  # fmt: skip
 
 
-def _nhanes_items(rows: Asked, questions: Sequence[str]) -> tuple[Item, ...]:
+def _nhanes_items(rows: Examples, questions: Sequence[str]) -> tuple[Item, ...]:
     """Items without words; a question is for those from the age at which half of the people answer it."""
     years = rows.x[:, 0]
     ages = np.unique(years[~np.isnan(years)])
     return tuple(
         Item(name, _same(name), _same(name), 0, number=Number(0, 1e6, 0.01, _same("")),
-             from_age=int(next((year for year in ages if _answered(rows, at, year) >= 0.5), 0)))
-        for at, name in enumerate(questions)
+             from_age=int(next((year for year in ages if _answered(rows, name, year) >= 0.5), 0)))
+        for name in questions
     )  # fmt: skip
 
 
-def _answered(rows: Asked, question: int, year: float) -> float:
-    return float((~np.isnan(rows.given[rows.x[:, 0] == year, question])).mean())
+def _answered(rows: Examples, question: str, year: float) -> float:
+    return float((~np.isnan(rows.given[question][rows.x[:, 0] == year])).mean())
 
 
 def _recommendations() -> SegmentTable:
@@ -185,32 +198,37 @@ def simulated(patients: int, people: int, seed: int = 1) -> Trial:
     """Simulated people: the catalogue's features, and the interviews at the moments of the cohort."""
     table, items = read_tables()[-1], read_items()
     catalogue = dental(items)
-    parts = [_contacts(block.history, catalogue, items, table) for block in simulate(patients, YEARS, seed, UNTIL)]
-    rows = Asked(*(np.concatenate([getattr(part, name) for part, _ in parts])
-                   for name in ("x", "given", "reached", "groups")))  # fmt: skip
-    as_of = np.concatenate([moments for _, moments in parts])
-    first = as_of.max() - 2 * 365 * DAY
-    hashes = np.array([zlib.crc32(name.encode()) % 10_000 / 10_000 for name in rows.groups.tolist()])
-    learnt = (hashes >= HELD_OUT) & (as_of + table.horizon_days * DAY < first)
-    tested = (hashes < HELD_OUT) & (as_of >= first) & (~np.isnan(rows.given)).any(axis=1)
-    return Trial("simulation", catalogue, items, table, rows.take(learnt), _some(rows.take(tested), people))
+    blocks = simulate(patients, YEARS, seed, UNTIL)
+    rows = _joined([_contacts(block.history, catalogue, items, table) for block in blocks])
+    parts = split(rows, SplitDefinition(), table.horizon_days)
+    held = np.asarray(~np.isnan(np.column_stack(list(parts.test.given.values()))).all(axis=1))
+    return Trial("simulation", catalogue, items, table, parts.learn, _some(parts.test.take(held), people))
 
 
-def _contacts(
-    history: History, catalogue: Catalogue, items: Sequence[Item], table: SegmentTable
-) -> tuple[Asked, NDArray[np.int64]]:
+def _contacts(history: History, catalogue: Catalogue, items: Sequence[Item], table: SegmentTable) -> Examples:
     cohort = build(history, CohortDefinition(horizon_days=table.horizon_days), end_of_day(UNTIL))
-    segment = table.of_visits(cohort.visits.sum(axis=1))
-    reached = segment[:, None] >= np.arange(1, len(table.segments))
-    x = evaluate(catalogue, history, cohort.moments).values
-    ids = cohort.moments.patient_ids.to_numpy(zero_copy_only=False).astype(np.str_)
-    given = given_at(history, cohort.moments, [item.name for item in items])
-    return Asked(x, given, reached, ids), microseconds(cohort.moments.as_of)
+    moments, names = cohort.moments, [item.name for item in items]
+    ids = moments.patient_ids.to_numpy(zero_copy_only=False).astype(np.str_)
+    x = evaluate(catalogue, history, moments).values
+    given = dict(zip(names, given_at(history, moments, names).T, strict=True))
+    return Examples(ids, microseconds(moments.as_of), x, cohort.visits, cohort.minutes, catalogue.names,
+                    catalogue.version, cohort.attrition, given=given)  # fmt: skip
 
 
-def _some(rows: Asked, people: int) -> Asked:
+def _joined(parts: Sequence[Examples]) -> Examples:
+    def column(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    given = {name: np.concatenate([part.given[name] for part in parts]) for name in parts[0].given}
+    return dataclasses.replace(
+        parts[0], patient_ids=column("patient_ids"), as_of=column("as_of"), x=column("x"), visits=column("visits"),
+        minutes=column("minutes"), given=given,
+    )  # fmt: skip
+
+
+def _some(rows: Examples, people: int) -> Examples:
     """At most so many rows, chosen by chance."""
-    chosen = np.random.default_rng(3).permutation(len(rows.x))[:people]
+    chosen = np.random.default_rng(3).permutation(len(rows))[:people]
     return rows.take(np.sort(chosen))
 
 
@@ -224,22 +242,28 @@ class Asking:
     Attributes:
         interview: the interview with the limits of the product.
         given: the test people's answers in the order of the plan.
-        seconds: CPU seconds that learning took.
     """
 
     def __init__(self, trial: Trial, make: Callable[[], Boosted] | None = None) -> None:
-        started = time.process_time()
-        names = tuple(item.name for item in trial.items)
         make = make or (lambda: Boosted(trial.catalogue.names))
-        estimator, calibrator, plan = learn(make, trial.learnt, trial.catalogue, names)
-        self.seconds = time.process_time() - started
+        self.model = fit_interviewing(make, trial.learnt, trial.table, trial.catalogue)
         self.trial = trial
-        self.given = trial.tested.given[:, [names.index(name) for name in plan.order]]
-        self.interview = Interview(plan, items=trial.items, catalogue=trial.catalogue, table=trial.table,
-                                   at_least=lambda x: calibrator.at_least(estimator.margins(x)))  # fmt: skip
+        self.interview = self._held_with(Limits())
+        self.given = np.column_stack([trial.tested.given[name] for name in self.interview.plan.order])
         answered = np.array([self.interview.record.answers(row) for row in trial.tested.x])
         self.open = ~answered
         """Which questions neither the record nor the age of each test person settles."""
+
+    def _held_with(self, limits: Limits, *, sets: bool = True) -> Interview:
+        plan, uncertainty = self.model.interview, self.model.uncertainty
+        return Interview(
+            dataclasses.replace(cast("Plan", plan), limits=limits),
+            items=self.trial.items,
+            catalogue=self.trial.catalogue,
+            table=self.trial.table,
+            at_least=lambda x: self.model.calibrator.at_least(self.model.estimator.margins(x)),
+            sets=cast("Uncertainty", uncertainty).sets.sets if sets else None,
+        )
 
     def fixed(self, number: Floats) -> Way:
         """The first open questions in the fixed order, a number for each person."""
@@ -262,16 +286,18 @@ class Asking:
             low, high = (middle, high) if taken < mean else (low, middle)
         return self.fixed(np.floor(high + chance))
 
-    def personal(self, limits: Limits) -> tuple[Way, float]:
-        """The personal interview, and the CPU milliseconds that finding the next question took on average."""
-        plan = dataclasses.replace(self.interview.plan, limits=limits)
-        interview = Interview(plan, items=self.trial.items, catalogue=self.trial.catalogue, table=self.trial.table,
-                              at_least=self.interview.at_least)  # fmt: skip
+    def personal(self, limits: Limits, *, sets: bool = True) -> tuple[Way, float]:
+        """The personal interview, and the CPU milliseconds that finding the next question took on average.
+
+        Without `sets` it does not stop where one segment is left in the prediction set.
+        """
+        interview = self._held_with(limits, sets=sets)
+        order = interview.plan.order
         rows, asked = [], []
         started = time.process_time()
         people = tqdm(self.trial.tested.x, self.trial.source, unit="person", disable=None)
         for row, given in zip(people, self.given, strict=True):
-            answers = _held(interview, row, dict(zip(plan.order, given.tolist(), strict=True)))
+            answers = _held(interview, row, dict(zip(order, given.tolist(), strict=True)))
             rows.append(interview.answered(row, answers))
             asked.append(len(answers))
         spent = (time.process_time() - started) * 1000 / (sum(asked) + len(asked))
@@ -289,7 +315,7 @@ def _held(interview: Interview, row: Floats, known: Mapping[str, float]) -> dict
 
 def figures(way: Way, whole: Way, trial: Trial) -> dict[str, float]:
     """What a way of asking reaches; see the module's text."""
-    reached = trial.tested.reached
+    reached = trial.reached
     found = {"questions": float(way.asked.mean())}
     for k, name in enumerate(trial.table.names[1:]):
         found[f"auroc_{name}"] = auroc(way.at_least[:, k], reached[:, k])
@@ -312,7 +338,7 @@ def _cost(booked: NDArray[np.int64], reached: Bools) -> Floats:
 
 def differences(way: Way, other: Way, whole: Way, trial: Trial) -> dict[str, tuple[float, float, float]]:
     """`way` minus `other` by figure, with the 95 % interval of a bootstrap over patients."""
-    _, group = np.unique(trial.tested.groups, return_inverse=True)
+    _, group = np.unique(trial.tested.patient_ids, return_inverse=True)
     random, count = np.random.default_rng(1), int(group.max()) + 1
     drawn: dict[str, list[float]] = {}
     for _ in range(RESAMPLES):
@@ -327,7 +353,7 @@ def differences(way: Way, other: Way, whole: Way, trial: Trial) -> dict[str, tup
 
 
 def _weighted(way: Way, whole: Way, trial: Trial, weight: Floats) -> dict[str, float]:
-    reached, booked = trial.tested.reached, trial.table.suggest(way.at_least)
+    reached, booked = trial.reached, trial.table.suggest(way.at_least)
     found = {
         f"auroc_{name}": auroc(way.at_least[:, k], reached[:, k], weight)
         for k, name in enumerate(trial.table.names[1:])
@@ -345,38 +371,39 @@ def measured(asking: Asking, limits: Limits) -> Iterator[dict[str, object]]:
         fixed = asking.fixed(np.full(len(asking.open), float(number)))
         yield {"way": f"fixed order, {number}", **figures(fixed, whole, trial)}
     yield {"way": "all questions", **figures(whole, whole, trial)}
-    personal, spent = asking.personal(limits)
-    same = asking.at_mean(float(personal.asked.mean()))
-    yield {"way": "personal", **figures(personal, whole, trial), "milliseconds": spent}
-    yield {"way": "fixed order, same mean", **figures(same, whole, trial)}
-    for name, (value, low, high) in differences(personal, same, whole, trial).items():
-        yield {"way": "personal minus fixed", "figure": name, "difference": value, "low": low, "high": high}
+    for of, sets in (("", True), (", no sets", False)):
+        personal, spent = asking.personal(limits, sets=sets)
+        same = asking.at_mean(float(personal.asked.mean()))
+        yield {"way": f"personal{of}", **figures(personal, whole, trial), "milliseconds": spent}
+        yield {"way": f"fixed order, same mean{of}", **figures(same, whole, trial)}
+        for name, (value, low, high) in differences(personal, same, whole, trial).items():
+            way = f"personal minus fixed, same mean{of}"
+            yield {"way": way, "figure": name, "difference": value, "low": low, "high": high}
 
 
 def complete_model(trial: Trial) -> dict[str, float]:
     """AUROC of a model that learnt from complete answers only, with all answers of the test people."""
     names = tuple(item.name for item in trial.items)
     columns = AnswerColumns.of(trial.catalogue, names)
-    learnt, tested = (columns.written(rows.x, rows.given) for rows in (trial.learnt, trial.tested))
-    margins = Boosted(trial.catalogue.names).fit(learnt, trial.learnt.reached).margins(tested)
-    return {
-        f"auroc_{name}": auroc(margins[:, k], trial.tested.reached[:, k])
-        for k, name in enumerate(trial.table.names[1:])
-    }
+    learnt, tested = (
+        columns.written(rows.x, np.column_stack([rows.given[name] for name in names]))
+        for rows in (trial.learnt, trial.tested)
+    )
+    margins = Boosted(trial.catalogue.names).fit(learnt, reached(trial.learnt, trial.table)).margins(tested)
+    return {f"auroc_{name}": auroc(margins[:, k], trial.reached[:, k]) for k, name in enumerate(trial.table.names[1:])}
 
 
 def report(trial: Trial, rows: Sequence[Mapping[str, object]], complete: Mapping[str, float]) -> str:
     """The tables as text."""
-    lines = [f"{trial.source}: {len(trial.learnt.x)} to learn from, {len(trial.tested.x)} tested", *trial.notes]
+    lines = [f"{trial.source}: {len(trial.learnt)} to learn from, {len(trial.tested)} tested", *trial.notes]
     names = [name for name in rows[0] if name != "way"]
-    lines.append(f"{'':24}" + "".join(f"{name:>15}" for name in names))
+    lines.append(f"{'':32}" + "".join(f"{name:>15}" for name in names))
     lines += [_line(row, names) for row in rows if "figure" not in row]
     lines += [f"model of complete answers: {name} {value:.4f}" for name, value in complete.items()]
     spent = [row["milliseconds"] for row in rows if "milliseconds" in row]
     lines += [f"CPU time to find the next question: {value:.1f} ms" for value in spent]
     lines += [
-        f"personal minus fixed at the same mean: {row['figure']} {row['difference']:+.4f} "
-        f"({row['low']:+.4f} to {row['high']:+.4f})"
+        f"{row['way']}: {row['figure']} {row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})"
         for row in rows
         if "figure" in row
     ]
@@ -384,7 +411,7 @@ def report(trial: Trial, rows: Sequence[Mapping[str, object]], complete: Mapping
 
 
 def _line(row: Mapping[str, object], names: Sequence[str]) -> str:
-    return f"{row['way']:24}" + "".join(f"{row[name]:15.4f}" for name in names)
+    return f"{row['way']:32}" + "".join(f"{row[name]:15.4f}" for name in names)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

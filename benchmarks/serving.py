@@ -3,10 +3,11 @@
     python -m benchmarks.serving [--rounds 3] [--seconds 5] [--patients 4000] [--docs FOLDER]
 
 One run, all targets in turn in every round, medians over the rounds. A whole assessment is: 120 events posted as JSON,
-checked; features, probabilities, prediction set, intervals, reasons; the answer kept with its snapshot, its record
-event and its line of the audit, committed to disk. The others do less: the bare endpoint (Starlette) receives the same
-request and answers two letters; FastAPI and `mlflow models serve` predict with the same model from ready features, and
-neither explain nor keep anything. All run on uvicorn. CPU is that of a server's whole process tree.
+checked; features, probabilities, prediction set, intervals, reasons, the next question; the answer kept with its
+snapshot, its record event and its line of the audit, committed to disk. The others do less: the bare endpoint
+(Starlette) receives the same request and answers two letters; FastAPI and `mlflow models serve` predict with the same
+model from ready features, and neither explain nor keep anything. All run on uvicorn. CPU is that of a server's whole
+process tree.
 
 Load comes from one process over open connections. Throughput: 16 callers, each asks again as soon as it is answered.
 Latency at a rate: requests are sent when they are due, whether or not others are answered, and their time counts from
@@ -68,7 +69,7 @@ from serving.tokens import demo_token
 from serving.wire import READ
 from training import examples
 from training.cohort import definition_on
-from training.fit import fit_need
+from training.compare import estimators, fit_model
 from training.material import helsinki_day
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -217,7 +218,7 @@ class Learnt:
 
 
 def learn(scratch: Path, patients: int) -> Learnt:
-    """Simulate people, fit the model that the product fits, and take the longest histories as questions."""
+    """Simulate people, fit what `train` fits, interview included, and take the longest histories as questions."""
     with store.Writer(scratch / "records") as writer:
         for block in simulate(patients, YEARS, 1, UNTIL):
             writer.write(block.history)
@@ -225,9 +226,8 @@ def learn(scratch: Path, patients: int) -> Learnt:
     table = table_on(read_tables(), day)
     rows = examples.derive(scratch / "records", DENTAL, definition_on(day, table.horizon_days))
     pq.write_table(rows, scratch / "examples.parquet")
-    model = fit_need(
-        lambda: Boosted(DENTAL.names), examples.read(scratch / "examples.parquet"), table, catalogue=DENTAL
-    )
+    learnt = examples.read(scratch / "examples.parquet")
+    model = fit_model(estimators(learnt.names)[Boosted.kind], learnt, table, interview=True)
     release = scratch / "release"
     release.mkdir()
     model.save(release)

@@ -99,7 +99,7 @@ def run_entry(entry: str, parameters: dict[str, object], folder: Path) -> None:
         "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}",
         "PYTHONWARNINGS": "default",
     }
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, f"{entry}:\n{done.stdout}\n{done.stderr}"
 
 

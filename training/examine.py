@@ -36,6 +36,7 @@ from training.evaluation import (
     Rows,
 )
 from training.examples import Examples
+from training.fit import segment_of
 from training.groups import Measured, subgroups
 from training.labelbias import label_bias
 from training.performance import curves, perform
@@ -133,7 +134,7 @@ def examine(model: NeedModel, ground: Ground, rule: NeedModel, others: Mapping[s
         curves={name: curves(predicted.at_least[:, k], goal[:, k]) for k, name in enumerate(table.names[1:])},
         learnt=_learnt(ground.parts.learn, table),
         bookings=_bookings(strategies, test, table),
-        confusion=confusion(table.suggest(predicted.at_least), table.of_visits(test.visits.sum(1)), table),
+        confusion=confusion(table.suggest(predicted.at_least), segment_of(test, table), table),
         captured=_captured(strategies, ground),
         amounts=tuple(_amounts(model, predicted, ground)),
         subgroups=tuple(
@@ -166,7 +167,7 @@ def _coverage(predicted: Predictions, ground: Ground) -> tuple[Coverage, ...] | 
         return None
     by = {name: words for name, words in _dimensions(test).items() if name in COVERED}
     among = Among(by, test.patient_ids, policy.assessable, policy.subgroup_resamples)
-    found = [*of_sets(predicted.prediction_set, table.of_visits(test.visits.sum(1)), table.names, among)]
+    found = [*of_sets(predicted.prediction_set, segment_of(test, table), table.names, among)]
     for name, bounds, amount in (
         ("visits", predicted.visits_interval, test.visits), ("minutes", predicted.minutes_interval, test.minutes),
     ):  # fmt: skip
@@ -180,7 +181,7 @@ def _dimensions(rows: Examples) -> dict[str, Words]:
 
 
 def _needed(test: Examples, table: SegmentTable) -> Floats:
-    return slots(table.of_visits(test.visits.sum(1)), table)
+    return slots(segment_of(test, table), table)
 
 
 def _bookings(strategies: Mapping[str, Predictions], test: Examples, table: SegmentTable) -> tuple[Booking, ...]:

@@ -166,9 +166,14 @@ def recalibrate(
     return replace(shifted, uncertainty=uncertainty), changes
 
 
+def segment_of(rows: Examples, table: SegmentTable) -> NDArray[np.int64]:
+    """The place of the segment of each row's need, shape (n,)."""
+    return table.of_visits(rows.visits.sum(1))
+
+
 def need_of(rows: Examples, table: SegmentTable) -> tuple[NDArray[np.int64], Bools]:
     """The segment of each row's need, and whether it reached each threshold."""
-    segment = table.of_visits(rows.visits.sum(1))
+    segment = segment_of(rows, table)
     return segment, segment[:, None] >= np.arange(1, len(table.segments))
 
 
@@ -177,7 +182,7 @@ def _uncertainty(
     sites: ArrayLike | None,
 ) -> Uncertainty:  # fmt: skip
     """Sets and intervals from rows that the model has not seen; the amounts of the segments from rows that it has."""
-    predicted, (segment, _) = model.predict(held.x, sites), need_of(held, table)
+    predicted, segment = model.predict(held.x, sites), segment_of(held, table)
     rows, of_rows = seen
     visits, minutes = (
         Intervals.fit((of_rows, before.sum(1)), predicted.probabilities, amount.sum(1), sites,

@@ -15,7 +15,6 @@ from sklearn.model_selection import GroupKFold
 from tqdm import tqdm
 
 from features.catalogue import Catalogue
-from models.calibration import Calibrator
 from models.estimators import Boosted, Estimator
 from models.interview import AnswerColumns, Likely, Limits, Plan
 from models.interview.interview import anchors
@@ -23,26 +22,23 @@ from models.interview.likely import levels_of
 from models.need import NeedModel
 from models.segments import SegmentTable
 from training.examples import Examples
-from training.fit import fit, fit_need, need_of
+from training.fit import fit_need, need_of
 from training.scores import auroc
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-COPIES = 2
-"""How often each row is learnt from: once with all its answers, else with some left out; more gain nothing."""
-COPIES_TO_ORDER = 4
-"""The same where the order of the questions is found: most of what is looked at there are a few answers."""
+COPIES = 4
+"""How often each row is learnt from where the order of the questions is found: once with all its answers, else with
+some left out; most of what is looked at there are a few answers."""
 IN_ORDER = 0.5
 """Share of the rows with answers left out that keep the first ones in the order of the interview; others any."""
 RECORD_ALONE = 0.5
 """Share of the rows that a need model learns from without any answer of the interview."""
 FOLDS = 3
-MOST_ROWS = 20_000
-"""Rows on which the order of the questions is found, at the most."""
 ROWS_TO_ORDER = 4_000
-"""The same where the interview is learnt beside everything else of a run: the order is not sensitive, time is."""
+"""Rows on which the order of the questions is found, about, at the most: the order is not sensitive, time is."""
 
 
 class InterviewRowsError(ValueError):
@@ -70,30 +66,17 @@ class Asked:
         return Asked(self.x[some], self.given[some], self.reached[some], self.groups[some])
 
 
-def masked(
-    rows: Asked, columns: AnswerColumns, order: Sequence[int] = (), copies: int = COPIES, seed: int = 1
-) -> Asked:
-    """Rows with answers written into the features, once all of them and `copies - 1` times with some left out.
+def shown(rows: Asked, columns: AnswerColumns, order: Sequence[int]) -> Floats:
+    """Feature values to learn from, shape (n, features): some rows as before the interview, others with some answers.
 
     Args:
         rows: rows before the interview, with its answers.
         columns: where answers stand among the features.
-        order: positions of the questions in the order of the interview; without it, any answers are left out.
-        copies: how often each row appears.
-        seed: of what is left out.
+        order: positions of the questions in the order of the interview.
     """
-    random = np.random.default_rng(seed)
-    given = [rows.given, *(_left_out(random, rows.given, order) for _ in range(copies - 1))]
-    x = np.vstack([columns.written(rows.x, answers) for answers in given])
-    return Asked(x, np.vstack(given), np.tile(rows.reached, (copies, 1)), np.tile(rows.groups, copies))
-
-
-def fit_masked(
-    make: Callable[[], Estimator], rows: Asked, columns: AnswerColumns, order: Sequence[int] = (), copies: int = COPIES
-) -> tuple[Estimator, Calibrator]:
-    """Fit one model, with its calibrator, that can do with any of the answers."""
-    some = masked(rows, columns, order, copies)
-    return fit(make, some.x, some.reached, some.groups)
+    random = np.random.default_rng(1)
+    told = columns.written(rows.x, _left_out(random, rows.given, order))
+    return np.where(random.random(len(told))[:, None] < RECORD_ALONE, rows.x, told)
 
 
 def greedy_order(make: Callable[[], Estimator], rows: Asked, columns: AnswerColumns) -> tuple[int, ...]:
@@ -101,7 +84,7 @@ def greedy_order(make: Callable[[], Estimator], rows: Asked, columns: AnswerColu
 
     AUROC is the mean over the thresholds, measured on folds that were not learnt from.
     """
-    rows = _some(rows, MOST_ROWS)
+    rows = _some(rows, ROWS_TO_ORDER)
     folds = list(GroupKFold(FOLDS, shuffle=True, random_state=1).split(rows.x, groups=rows.groups))
     held = [(_fitted(make, rows.take(learn), columns), rows.take(hold)) for learn, hold in folds]
     order: list[int] = []
@@ -113,35 +96,6 @@ def greedy_order(make: Callable[[], Estimator], rows: Asked, columns: AnswerColu
             left.remove(best)
             progress.update()
     return tuple(order)
-
-
-def learn(
-    make: Callable[[], Estimator],
-    rows: Asked,
-    catalogue: Catalogue,
-    questions: Sequence[str],
-    limits: Limits | None = None,
-) -> tuple[Estimator, Calibrator, Plan]:
-    """Learn everything an interview needs: a model for any answers, its calibrator, and the plan.
-
-    Args:
-        make: makes an unfitted estimator.
-        rows: rows to learn from; the columns of `given` are those of `questions`.
-        catalogue: what the columns of `x` mean.
-        questions: names of the questions.
-        limits: when to ask and when to stop.
-
-    Raises:
-        InterviewRowsError: nobody answered one of the questions, or everybody alike.
-    """
-    silent = [name for name, answers in zip(questions, rows.given.T, strict=True) if len(levels_of(answers)) < 2]
-    if silent:
-        raise InterviewRowsError(f"the answers to {silent[0]!r} do not differ: nothing can be learnt from them")
-    columns = AnswerColumns.of(catalogue, questions)
-    order = list(greedy_order(make, rows, columns))
-    estimator, calibrator = fit_masked(make, rows, columns, order)
-    before = calibrator.at_least(estimator.margins(rows.x))
-    return estimator, calibrator, _plan(rows, before, catalogue, [questions[at] for at in order], order, limits=limits)
 
 
 def answered(learn: Examples, catalogue: Catalogue) -> list[str]:
@@ -176,27 +130,22 @@ def fit_interviewing(
     given = np.column_stack([learn.given[name] for name in questions])
     rows = Asked(learn.x, given, need_of(learn, table)[1], learn.patient_ids)
     # By LightGBM whatever the estimator is: it is quick enough to be fitted many times.
-    order = list(greedy_order(lambda: Boosted(learn.names), _some(rows, ROWS_TO_ORDER), columns))
-    random = np.random.default_rng(1)
-    told = columns.written(rows.x, _left_out(random, rows.given, order))
-    shown = replace(learn, x=np.where(random.random(len(told))[:, None] < RECORD_ALONE, rows.x, told))
-    model = fit_need(make, shown, table, catalogue=catalogue, sites=learn.about.get("site"))
+    order = list(greedy_order(lambda: Boosted(learn.names), rows, columns))
+    learnt = replace(learn, x=shown(rows, columns, order))
+    model = fit_need(make, learnt, table, catalogue=catalogue, sites=learn.about.get("site"))
     before = model.calibrator.at_least(model.estimator.margins(rows.x))
     return replace(model, interview=_plan(rows, before, catalogue, [questions[at] for at in order], order))
 
 
-def _plan(
-    rows: Asked, before: Floats, catalogue: Catalogue, names: Sequence[str], order: Sequence[int], *,
-    limits: Limits | None = None,
-) -> Plan:  # fmt: skip
+def _plan(rows: Asked, before: Floats, catalogue: Catalogue, names: Sequence[str], order: Sequence[int]) -> Plan:
     """The plan of an interview from rows, with the probabilities `before` it; `names` and `order` are in its order."""
     ages = [at for at, feature in enumerate(catalogue) if feature.family.aggregate == "age"]
     known, given = anchors(before, rows.x, ages[0] if ages else None), rows.given[:, order]
     likely = Likely.fit(given, known, [levels_of(answers) for answers in given.T])
-    return Plan(catalogue.version, tuple(names), likely, limits or Limits())
+    return Plan(catalogue.version, tuple(names), likely, Limits())
 
 
-def _left_out(random: np.random.Generator, given: Floats, order: Sequence[int]) -> Floats:
+def _left_out(random: np.random.Generator, given: Floats, order: Sequence[int] = ()) -> Floats:
     """A copy in which each row keeps a random number of its answers: any, or for some rows the first in order."""
     n, questions = given.shape
     kept = random.integers(0, questions + 1, n)
@@ -217,8 +166,11 @@ def _some(rows: Asked, most: int) -> Asked:
 
 
 def _fitted(make: Callable[[], Estimator], rows: Asked, columns: AnswerColumns) -> Estimator:
-    some = masked(rows, columns, copies=COPIES_TO_ORDER)
-    return make().fit(some.x, some.reached)
+    """An estimator that can do with any answers: it learns from each row with all of them, and with some left out."""
+    random = np.random.default_rng(1)
+    given = [rows.given, *(_left_out(random, rows.given) for _ in range(COPIES - 1))]
+    x = np.vstack([columns.written(rows.x, answers) for answers in given])
+    return make().fit(x, np.tile(rows.reached, (COPIES, 1)))
 
 
 def _discrimination(held: Sequence[tuple[Estimator, Asked]], columns: AnswerColumns, asked: Sequence[int]) -> float:

@@ -70,7 +70,7 @@ def test_wide_tables_scroll_by_themselves_and_by_keyboard(opened: Page) -> None:
     region.focus()
     assert region.evaluate("region => region.scrollWidth > region.clientWidth && region === document.activeElement")
     opened.keyboard.press("ArrowRight")
-    opened.wait_for_function("document.activeElement.scrollLeft > 0", timeout=5_000)
+    opened.wait_for_function("document.activeElement.scrollLeft > 0", timeout=60_000)
 
 
 @pytest.mark.parametrize("opened", [("en", 1280, "light")], indirect=True)

@@ -93,7 +93,7 @@ def test_a_server_that_does_not_stop_is_killed() -> None:
     assert process.stdout is not None
     process.stdout.readline()
     serving.stop(process, seconds=0.1)
-    assert process.wait(5) == -9
+    assert process.wait(60) == -9
     process.stdout.close()
 
 
@@ -167,7 +167,11 @@ def test_what_is_learnt_is_a_release_with_questions(tmp_path: Path, monkeypatch:
         def save(self, folder: Path) -> None:
             (folder / "need.json").write_text("{}")
 
-    monkeypatch.setattr(serving, "fit_need", lambda *_, **__: Model())
+    def fitted(*_: object, interview: bool) -> Model:
+        assert interview
+        return Model()
+
+    monkeypatch.setattr(serving, "fit_model", fitted)
     monkeypatch.setattr(serving, "QUESTIONS", 2)
     learnt = serving.learn(tmp_path, 400)
     assert sorted(file.name for file in learnt.release.iterdir()) == ["need.json", "release.json"]

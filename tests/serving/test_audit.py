@@ -243,7 +243,7 @@ def test_several_workers_write_one_chain(tmp_path: Path, postgres_url: str) -> N
     urls = [settings.database, postgres_url]
     command = [sys.executable, "-c", WORKER, str(tmp_path / "house"), *urls]
     workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
-    assert [worker.wait(60) for worker in workers] == [0, 0]
+    assert [worker.wait(240) for worker in workers] == [0, 0]
     for url in urls:
         found = reviews.verify(replace(settings, database=url, anchors=tmp_path / f"{len(url)}"))
         assert found.sentences[0] == "120 lines, all as they were written"

@@ -304,7 +304,7 @@ def test_too_many_bytes_are_given_up(release: Release, house: House, monkeypatch
 def test_a_slow_server_is_given_up_and_the_rest_kept(
     release: Release, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SECONDS", 0.2)
+    monkeypatch.setattr(module, "SECONDS", 1.0)
 
     class Slow(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -58,7 +58,7 @@ def service(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             server.wait()
 
 
-def until(what: Callable[[], bool], seconds: float = 120) -> None:
+def until(what: Callable[[], bool], seconds: float = 300) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -83,7 +83,7 @@ class Callers:
             thread.start()
 
     def _ask(self) -> None:
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=60) as client:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=240) as client:
             while not self._ended.is_set():
                 try:
                     answer = client.post("/v1/assess", json=posted())
@@ -102,7 +102,7 @@ class Callers:
     def wait(self) -> None:
         """Wait until all have stopped."""
         for thread in self._threads:
-            thread.join(120)
+            thread.join(300)
 
 
 def workers(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -117,7 +117,7 @@ def workers(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 @pytest.mark.service
 def test_the_service_outlives_its_registry_its_champion_and_its_worker(release_folder: Path, tmp_path: Path) -> None:
-    with service(tmp_path) as (server, url), httpx.Client(base_url=url, timeout=30) as probe:
+    with service(tmp_path) as (server, url), httpx.Client(base_url=url, timeout=120) as probe:
         until(lambda: probe.get("/healthz").status_code == 200)
         waiting = probe.get("/readyz")
         assert (waiting.status_code, waiting.json()["model"]) == (503, None)
@@ -152,8 +152,8 @@ def test_the_service_outlives_its_registry_its_champion_and_its_worker(release_f
         server.send_signal(signal.SIGTERM)
         callers.wait()
         assert (set(callers.given), callers.lost) == ({(200, "2")}, [])
-        assert server.wait(30) == 0
-        until(lambda: not [one for one in psutil.process_iter() if _follows(one, server.pid)], 20)
+        assert server.wait(120) == 0
+        until(lambda: not [one for one in psutil.process_iter() if _follows(one, server.pid)], 120)
 
 
 def _follows(process: psutil.Process, parent: int) -> bool:

@@ -175,7 +175,7 @@ def test_the_real_service_starts_answers_and_stops(release_folder: Path, records
         again = run(tmp_path, "-m", "serving", "audit", "reproduce", known.json()["id"])
         assert again.stdout.strip() == "made again by tarve-need:v1-01234567: the same in every member"
         server.send_signal(signal.SIGTERM)
-        assert server.wait(20) == 0
+        assert server.wait(120) == 0
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)

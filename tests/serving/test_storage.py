@@ -349,9 +349,9 @@ def test_under_load_one_commit_serves_several_and_a_lone_write_does_not_wait(
         return write(writes)
 
     monkeypatch.setattr(writer, "_write", counted)
-    assert writer.put(Write(lines=["alone"])).result(timeout=5)
+    assert writer.put(Write(lines=["alone"])).result(timeout=60)
     waiting = [writer.put(Write(lines=[str(number)])) for number in range(20)]
-    assert all(one.result(timeout=5) for one in waiting)
+    assert all(one.result(timeout=60) for one in waiting)
     assert batches == [1, 20]
 
 

@@ -256,11 +256,11 @@ def test_a_running_succession_sees_a_new_champion_and_lets_go_of_the_old_one(
 
 
 def wait_for(what: Any) -> None:
-    for _ in range(500):
+    for _ in range(6000):
         if what():
             return
         time.sleep(0.01)
-    pytest.fail("it did not happen in five seconds")
+    pytest.fail("it did not happen in a minute")
 
 
 def test_a_shelf_that_cannot_be_looked_at_is_logged_and_looked_at_again(

@@ -120,7 +120,7 @@ def test_the_alias_is_the_last_call_of_a_promotion(three: str, monkeypatch: pyte
 def test_a_process_killed_between_the_calls_leaves_the_old_champion(three: str, trained: Trained) -> None:
     root = Path(__file__).parent.parent.parent
     words = [sys.executable, "-W", "ignore", "-c", KILLED, trained.tracking, three]
-    done = subprocess.run(words, cwd=root, capture_output=True, check=False, timeout=120)
+    done = subprocess.run(words, cwd=root, capture_output=True, check=False, timeout=600)
     assert done.returncode == -9, done.stderr.decode()
     tags = mlflow.MlflowClient().get_registered_model(three).tags
     assert [each["version"] for each in json.loads(tags[registry.LINE])] == ["1", "2", "3"]  # written, never in force

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from records import store
+from tests.needs import needs
 from tests.training.conftest import Trained
 from tests.training.made import POLICY, evaluation
 from training import figures, tables, tracking
@@ -101,7 +102,7 @@ def test_the_page_is_free_of_barriers_and_fits_a_telephone(html: str, tmp_path: 
     path = tmp_path / "report.html"
     path.write_text(html, encoding="utf-8")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=["--no-sandbox"])
         try:
             for dark in ("light", "dark"):
                 view = browser.new_page(viewport={"width": 320, "height": 700}, color_scheme=dark)

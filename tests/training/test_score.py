@@ -162,7 +162,7 @@ assert not set(REFUSED) & set(sys.modules), set(REFUSED) & set(sys.modules)
 
 def test_the_logged_model_loads_without_the_code_of_training(trained: Trained, tmp_path: Path) -> None:
     words = [sys.executable, "-W", "ignore", "-c", BARE, trained.tracking, str(trained.examples), "said.parquet"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, done.stderr
     said, model = pd.read_parquet(tmp_path / "said.parquet"), tracking.load("1")
     rows = pq.read_table(trained.examples).slice(0, 200).to_pandas()

@@ -13,6 +13,7 @@ from models.segments import SegmentTable
 from training.cohort import OBSERVED
 from training.compare import predict
 from training.examples import Examples
+from training.fit import segment_of
 from training.monitor.reference import Reference
 from training.monitor.served import Served
 
@@ -53,7 +54,7 @@ def as_served(model: NeedModel, rows: Examples, table: SegmentTable) -> Served:
         at_least=predicted.at_least,
         members=none if predicted.prediction_set is None else holding(predicted.prediction_set, suggested),
         decided=np.full(n, -1),
-        truth=np.where(observed, table.of_visits(rows.visits.sum(1)), -1),
+        truth=np.where(observed, segment_of(rows, table), -1),
         early=np.full(n, np.nan),
         x=rows.x,
         names=rows.names,

@@ -126,7 +126,7 @@ class Callers:
     def _ask(self) -> None:
         while not self._ended.is_set():
             try:
-                given = httpx.post(f"{self._url}/v1/assess", json=posted(), headers=self._headers, timeout=30)
+                given = httpx.post(f"{self._url}/v1/assess", json=posted(), headers=self._headers, timeout=120)
             except httpx.TransportError:
                 self.broken += 1
                 continue
@@ -138,7 +138,7 @@ class Callers:
         """Tell them to stop, and wait."""
         self._ended.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(240)
 
 
 @pytest.mark.nightly
@@ -148,7 +148,7 @@ def test_real_workers_killed_under_load_come_back_and_lose_nothing(
 ) -> None:
     monkeypatch.setenv("TARVE_WORKERS", "2")
     promote(tmp_path, release_folder, "1")
-    with service(tmp_path) as (server, url), httpx.Client(base_url=url, timeout=30) as probe:
+    with service(tmp_path) as (server, url), httpx.Client(base_url=url, timeout=120) as probe:
         until(lambda: probe.get("/readyz").status_code == 200 and len(workers(server)) == 2)
         key = demo_key(tmp_path / "var" / "keys")
         token = demo_token(key, "booking-system", url, datetime.now(UTC))
@@ -162,7 +162,7 @@ def test_real_workers_killed_under_load_come_back_and_lose_nothing(
         callers.end()
         assert callers.statuses == {200}
         server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
+        assert server.wait(240) == 0
     database, vault = f"sqlite:///{tmp_path}/var/tarve.db", f"sqlite:///{tmp_path}/var/vault.db"
     anchors = tmp_path / "var" / "audit-anchors.txt"
     settings = replace(Settings.under(tmp_path / "var", None, url), database=database, vault=vault, anchors=anchors)

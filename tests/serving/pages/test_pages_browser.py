@@ -88,7 +88,7 @@ def site(knowing: Release, house: House) -> Iterator[Site]:
 def context(browser: Browser, site: Site, role: str | None = None, **more: Any) -> Iterator[BrowserContext]:
     """A browser's profile in which somebody of a role, or nobody, has signed in."""
     made = browser.new_context(**({"viewport": {"width": WIDE, "height": 800}, "locale": "en"} | more))
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(60_000)
     if role is not None:
         made.add_cookies([site.cookie(role)[1]])
     yield made
