@@ -1,1 +1,1 @@
-"""What was known about a patient at a moment: the catalogue of features and its one evaluator."""
+"""What was known about a patient at a moment: the catalogue, its evaluator, and the same compiled for one person."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import numpy as np
@@ -211,9 +211,15 @@ def _floats(column: pa.Array) -> Floats:
 
 
 def _classes(pieces: _Pieces, column: str, vocabulary: Vocabulary) -> Ints:
+    text, number = class_from_text(column, vocabulary)
+    return pieces.looked_up(np.int64, text, number, 0)
+
+
+def class_from_text(column: str, vocabulary: Vocabulary) -> tuple[str, Callable[[str], int]]:
+    """How the class of an event follows from one of its texts: the column of the text, and the class of each text."""
     if column == "group":
-        return pieces.looked_up(np.int64, "code", lambda code: vocabulary.number(_group(code)), 0)
-    return pieces.looked_up(np.int64, column, lambda value: _class(vocabulary, value), 0)
+        return "code", lambda code: vocabulary.number(_group(code))
+    return column, partial(_class, vocabulary)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -186,6 +186,7 @@ def _problems(family: Family) -> Iterator[str]:
         return
     if family.source == "patients" and family.aggregate not in ("age", "attribute"):
         yield f"patients are no events to {family.aggregate}"
+    yield from _personal_problems(family)
     yield from _column_problems(family)
     if not family.windows or any(window not in WINDOWS for window in family.windows):
         yield f"windows must be named from {', '.join(WINDOWS)}"
@@ -198,12 +199,29 @@ def _problems(family: Family) -> Iterator[str]:
     yield from _label_problems(family)
 
 
+def _personal_problems(family: Family) -> Iterator[str]:
+    if family.aggregate in ("age", "attribute"):
+        if family.source != "patients":
+            yield f"{family.aggregate} is of patients, and {family.source} are events"
+        if family.where or family.by:
+            yield f"{family.aggregate} is of one person, and has no conditions and no levels"
+        column = _column("patients", family.measure or "")
+        if family.aggregate == "attribute" and column is not None and not pa.types.is_boolean(column.type):
+            yield f"attribute needs a yes or a no, and patients.{family.measure} is neither"
+
+
 def _column_problems(family: Family) -> Iterator[str]:
     named = [family.measure, family.by, *(column for column, _ in family.where)]
     unknown = [column for column in named if column is not None and not _exists(family.source, column)]
     if unknown:
         yield f"table {family.source} has no column {unknown[0]!r}"
         return
+    if family.source != "patients":
+        yield from (
+            f"{family.source}.{column} is neither a number nor a text"
+            for column in named
+            if column is not None and not (_is_number(family.source, column) or _is_text(family.source, column))
+        )
     if family.aggregate in (*NEEDS_NUMBER, *NEEDS_VALUES, "attribute") and family.measure is None:
         yield f"{family.aggregate} needs a column to measure"
     elif family.aggregate in NEEDS_NUMBER and not _is_number(family.source, family.measure or ""):
@@ -213,6 +231,8 @@ def _column_problems(family: Family) -> Iterator[str]:
     elif family.aggregate in NEEDS_VALUES and not _is_listable(family.source, family.measure or ""):
         yield f"{family.aggregate} needs a text or a limited whole number; {family.source}.{family.measure} is neither"
     for column, values in family.where:
+        if not values:
+            yield f"no value of {family.source}.{column} is wanted"
         number = _is_number(family.source, column)
         if any(isinstance(value, str) == number for value in values):
             yield f"{family.source}.{column} is {'a number' if number else 'a text'}, and a wanted value is not"
@@ -243,6 +263,11 @@ def _is_number(source: str, name: str) -> bool:
     if column is None:
         return name in NUMBERED
     return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+
+
+def _is_text(source: str, name: str) -> bool:
+    column = _column(source, name)
+    return column is None or bool(pa.types.is_string(column.type))
 
 
 def _is_whole(source: str, name: str) -> bool:

@@ -150,6 +150,7 @@ class Plan:
             `recorded_at`, then the others.
         numbers: by table, the columns of single events that are measured, or compared as numbers.
         vocabularies: by table and text column, the words that are told apart.
+        windows: by table, the lengths in days of the windows that end, rising.
         ladders: by table, the shortest window that holds an event of an age, by days of age; the last entry holds for
             all greater ages. Windows are numbered by length; the last is "ever".
     """
@@ -159,6 +160,7 @@ class Plan:
     columns: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, tuple[str, ...]]
     vocabularies: Mapping[str, Mapping[str, Vocabulary]]
+    windows: Mapping[str, tuple[int, ...]]
     ladders: Mapping[str, Ints]
 
 
@@ -191,7 +193,8 @@ def plan_of(catalogue: Catalogue) -> Plan:
         first = last
     ladders = {source: _ladder(limits) for source, limits in windows.items()}
     numbers = {source: _numbers(source, catalogue.families) for source in catalogue.sources}
-    return Plan(tuple(asks), tuple(selections), _columns(catalogue, numbers), numbers, vocabularies, ladders)
+    columns = _columns(catalogue, numbers)
+    return Plan(tuple(asks), tuple(selections), columns, numbers, vocabularies, windows, ladders)
 
 
 def _wanted(condition: Condition, words: Mapping[str, Vocabulary]) -> Wanted:

@@ -11,16 +11,16 @@ split, and one addition for each feature of a part. Missing values go where Ligh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import factorial
 from typing import Any, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from features.compiled import compiled
 from models.trees import Leaf, Tree
 
 Floats = NDArray[np.float64]
@@ -43,23 +43,7 @@ class ContributionsError(ValueError):
     """Trees whose contributions cannot be tabulated."""
 
 
-def _compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile when the module is imported, for one signature; keep the result on disk where that is possible.
-
-    So the second that compiling takes is paid before a model is loaded, and never by a patient.
-    """
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            compiled: Callable[..., Any] = njit(signature, cache=True, nogil=True)(function)
-        except RuntimeError:  # neither the module's folder nor the user's can be written
-            compiled = njit(signature, nogil=True)(function)
-        return compiled
-
-    return decorate
-
-
-@_compiled("f8(f8[::1], f8[::1], i8, f8[::1])")
+@compiled("f8(f8[::1], f8[::1], i8, f8[::1])")
 def _share_of(known: Floats, shares: Floats, mine: int, factorials: Floats) -> float:
     """Shapley-weighted mean, over all sets of other players, of the product of their `known` or `shares`."""
     players = len(known)
@@ -76,7 +60,7 @@ def _share_of(known: Floats, shares: Floats, mine: int, factorials: Floats) -> f
     return total
 
 
-@_compiled("void(f8, i8[::1], b1[::1], f8[::1], i8[::1], i8[::1], f8[::1], f8[:, ::1])")
+@compiled("void(f8, i8[::1], b1[::1], f8[::1], i8[::1], i8[::1], f8[::1], f8[:, ::1])")
 def _add_leaf(  # noqa: PLR0917 - compiled code takes plain arrays
     value: float, bit: Ints, right: NDArray[np.bool_], share: Floats, player: Ints, players: Ints, factorials: Floats,
     table: Floats,
@@ -100,7 +84,7 @@ def _add_leaf(  # noqa: PLR0917 - compiled code takes plain arrays
             table[pattern, players[at]] += value * (known[at] - shares[at]) * weight
 
 
-@_compiled("u2(f8, b1, f8[::1], i8, i8)")
+@compiled("u2(f8, b1, f8[::1], i8, i8)")
 def _code(value: float, missing_last: bool, edges: Floats, low: int, high: int) -> int:  # noqa: FBT001 - compiled
     """Number of the feature's edges (from `low` to `high`) below a value: the row goes right at the edges passed."""
     if np.isnan(value):
@@ -118,7 +102,7 @@ def _code(value: float, missing_last: bool, edges: Floats, low: int, high: int) 
 _LAYOUT = "i8[::1], b1[::1], f8[::1], i8[::1], i8[::1], i8[::1], u2[::1], i8[::1], i8[::1], i8[::1], f8[::1]"
 
 
-@_compiled(f"void(f8[:, ::1], {_LAYOUT}, f8[:, ::1])")
+@compiled(f"void(f8[:, ::1], {_LAYOUT}, f8[:, ::1])")
 def _explain_few(  # noqa: PLR0917 - compiled code takes plain arrays
     x: Floats, column: Ints, missing_last: NDArray[np.bool_], edges: Floats, edge_start: Ints, split_start: Ints,
     split: Ints, split_code: Codes, cell_start: Ints, cell: Ints, table_start: Ints, table: Floats, found: Floats,
@@ -137,7 +121,7 @@ def _explain_few(  # noqa: PLR0917 - compiled code takes plain arrays
                 found[row, cell[first + each]] += table[table_start[part] + pattern * width + each]
 
 
-@_compiled(f"void(f8[:, ::1], {_LAYOUT}, f8[:, ::1])")
+@compiled(f"void(f8[:, ::1], {_LAYOUT}, f8[:, ::1])")
 def _explain_many(  # noqa: C901, PLR0917 - compiled code takes plain arrays
     x: Floats, column: Ints, missing_last: NDArray[np.bool_], edges: Floats, edge_start: Ints, split_start: Ints,
     split: Ints, split_code: Codes, cell_start: Ints, cell: Ints, table_start: Ints, table: Floats, found: Floats,

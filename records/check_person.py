@@ -18,12 +18,11 @@ from typing import Any, Self
 import numpy as np
 
 from records import check
-from records.clock import helsinki_days, microsecond
+from records.clock import EPOCH_DAY, days_of, microsecond
 from records.codes import Meaning, meaning
 from records.person import TIMES, UNKNOWN, Columns, Person
 from records.schema import EVENTS, TABLES
 
-EPOCH_DAY = date(1970, 1, 1).toordinal()
 DAY = 86_400_000_000
 
 
@@ -147,7 +146,7 @@ class _Bounds:
 
     def fault(self, happened: int, recorded: int) -> str | None:
         """Why an event is out of bounds."""
-        if self.born is not None and helsinki_days(np.array([happened]))[0] < self.born:
+        if self.born is not None and days_of(np.array([happened]))[0] < self.born:
             return "it happened before the patient was born"
         if happened >= self.moment:
             return "it happened at or after the moment"
@@ -230,7 +229,7 @@ def _notices(procedures: Columns | None) -> dict[tuple[str, str], int]:
 
 def _out_of_date(procedures: Columns, means: Mapping[str, Meaning]) -> int:
     """How many events have a code before or after the classification has it."""
-    days = zip(procedures["code"], helsinki_days(procedures.happened).tolist(), strict=True)
+    days = zip(procedures["code"], days_of(procedures.happened).tolist(), strict=True)
     return sum(not means[code].rule.holds(_date(day)) for code, day in days if means[code].rule.is_dated)
 
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 HELSINKI = ZoneInfo("Europe/Helsinki")
 _EXTENDED = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?")
 # Other forms are refused: Python reads the compact 20261122 as a midnight, which would be known a day too early.
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+"""Python's number of the day that is counted as 0 here."""
 _DAY = 86_400_000_000
 _HOUR = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,14 +80,14 @@ def microseconds(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
 
 def days(instants: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
     """Helsinki days since 1970-01-01 of an Arrow array of instants without nulls, exact from 1900 to 2100."""
-    return helsinki_days(microseconds(instants))
+    return days_of(microseconds(instants))
 
 
-def helsinki_days(utc: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Helsinki days since 1970-01-01 of microseconds since 1970 UTC, exact from 1900 to 2100."""
+def days_of(utc: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The same of instants that are given as microseconds since 1970 in UTC."""
     first, day = _days_by_hour()
     hour = utc // _HOUR - first
-    if len(hour) and hour.min() >= 0 and hour.max() < len(day):
+    if len(hour) and hour.view(np.uint64).max() < len(day):  # as unsigned, those before the first are the greatest
         return np.asarray(day[hour])
     return _days(utc)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.assessment import Assessment, assess
 from records.check_person import CheckedPerson, check_person
-from records.clock import day, helsinki_days
+from records.clock import EPOCH_DAY, day, days_of
 from records.person import Person
 from serving import wording
 from serving.advice import Advice, AdviceError, Patient, advice_on
@@ -17,8 +17,6 @@ from serving.wire import Answer, GivenAnswer, HistoryOut, NextQuestion, Notice, 
 
 if TYPE_CHECKING:
     from serving.release import Release
-
-EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Unusable(ValueError):  # noqa: N818 - it reads as what it says
@@ -110,13 +108,13 @@ def _refuse_patient(checked: CheckedPerson, as_of: datetime) -> None:
         column, _, what = checked.fault.partition(" ")
         raise Unusable(column, what)
     born = checked.person.row.get("birth_date")
-    if born is not None and born.toordinal() - EPOCH > day(as_of):
+    if born is not None and born.toordinal() - EPOCH_DAY > day(as_of):
         raise Unusable("birth_date", "is after the moment of the assessment")
 
 
 def _date(days_since: int) -> date:
     """The date of a day since 1970; where the calendar ends a day earlier than in Helsinki, its last."""
-    return date.fromordinal(min(max(EPOCH + days_since, 1), date.max.toordinal()))
+    return date.fromordinal(min(max(EPOCH_DAY + days_since, 1), date.max.toordinal()))
 
 
 def _seen(release: Release, talk: Conversation) -> HistoryOut:
@@ -149,5 +147,5 @@ def _patient(person: Person, assessment: Assessment) -> Patient:
     age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     rows = person["findings"]
     # In the order of time, so that the last value of a kind stays.
-    found = zip(rows["kind"], rows["value"], helsinki_days(rows.happened).tolist(), strict=True)
+    found = zip(rows["kind"], rows["value"], days_of(rows.happened).tolist(), strict=True)
     return Patient(age, assessment.special_needs, {kind: (value, now - happened) for kind, value, happened in found})

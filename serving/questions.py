@@ -11,11 +11,12 @@ from typing import Any, Self
 import numpy as np
 
 from features.dental import DENTAL
-from features.evaluate import Matrix, Moments, evaluate
+from features.evaluate import Matrix
+from features.one import evaluate_person
 from models.interview import AnswerError, Interview, Item, Stop, read_items
 from models.need import NeedModel
 from models.segments import SegmentTable
-from records.clock import day, helsinki_days, microsecond
+from records.clock import day, days_of, microsecond
 from records.person import OWN, Columns, Person
 from serving import wording
 from serving.wire import NextQuestion, NothingToAsk, Words
@@ -94,8 +95,7 @@ class Conversation:
     @cached_property
     def features(self) -> Matrix:
         """The record's features, without the answers of this interview."""
-        history = self.record.history
-        return evaluate(DENTAL, history, Moments.of([history.patient_ids[0].as_py()], [self.as_of]))
+        return evaluate_person(DENTAL, self.record, self.as_of)
 
     @cached_property
     def _known(self) -> Told:
@@ -109,7 +109,7 @@ class Conversation:
 
     def _on_record(self) -> dict[str, float]:
         rows, items = self.record["answers"], self.interviewer.items if self.interviewer else {}
-        ages = day(self.as_of) - helsinki_days(rows.happened)
+        ages = day(self.as_of) - days_of(rows.happened)
         # In the order of time, so that the last answer to a question stays.
         found = zip(rows["question"], rows["value"], ages.tolist(), strict=True)
         return {name: value for name, value, age in found if name in items and age <= items[name].holds}

@@ -35,3 +35,11 @@ def parts(catalogue: Catalogue, family: Family) -> list[tuple[str, str, str]]:
     named = {(each.family.name, each.window): each.name for each in catalogue}
     top, bottom = family.of or ("", "")
     return [(each.name, named[top, each.window], named[bottom, each.window]) for each in family.features()]
+
+
+WAYS = {
+    "person": "compiled, from plain columns",
+    "arrays": "evaluator, from ready arrays",
+    "tables": "evaluator, from tables",
+}
+"""Ways to answer for one patient, and how the report calls them."""

@@ -13,6 +13,7 @@ from features.families import (
     CatalogueError,
     Family,
     Label,
+    attribute,
     by_groups,
     count,
     distinct,
@@ -102,6 +103,21 @@ NONSENSE: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "'n' is not declared before it with its windows",
     ),
+    "an age of events": (lambda: Family("n", "age", "visits", L, "x"), "age is of patients, and visits are events"),
+    "an age of levels": (
+        lambda: Family("n", "age", "patients", L, "x", by="sex", levels={"male": L}),
+        "age is of one person, and has no conditions and no levels",
+    ),
+    "an attribute of neither": (lambda: attribute("patients.sex", "n", L, "x"), "patients.sex is neither"),
+    "an instant to measure": (
+        lambda: count("appointments.starts_at", "n", L, "x"),
+        "appointments.starts_at is neither a number nor a text",
+    ),
+    "an instant to compare": (
+        lambda: count("visits", "n", L, "x", where={"event_time": "2025"}),
+        "visits.event_time is neither a number nor a text",
+    ),
+    "nothing wanted": (lambda: count("visits", "n", L, "x", where={"unit": ()}), "no value of visits.unit is wanted"),
     "levels without by": (lambda: count("visits", "n", L, "x", levels={"a": L}), "go together"),
     "level without reason": (
         lambda: count("visits", "n", L, {"a": "x"}, by="profession", levels={"a": L, "b": L}),

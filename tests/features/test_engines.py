@@ -1,4 +1,5 @@
-"""Every engine says the same: the evaluator, one patient at a time, the SQL on DuckDB, and plain Python, bit by bit.
+"""Every engine says the same, bit by bit: the evaluator, the same with one patient at a time, compiled code for one
+person, the SQL on DuckDB, and plain Python.
 
 Histories are drawn by the population, so that one query of DuckDB answers for many of them: every example of
 `test_every_engine_says_the_same_to_the_last_bit` is `PATIENTS` histories, which makes 520 in the ordinary run and
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from features.catalogue import Catalogue
 from features.dental import DENTAL
 from tests.features.catalogues import catalogues
-from tests.features.engines import ENGINES, bits, by_evaluator, by_sql
+from tests.features.engines import ENGINES, bits, by_evaluator, by_person, by_sql
 from tests.features.histories import (
     Population,
     long_history,
@@ -74,6 +75,6 @@ def test_every_engine_says_the_same_of_five_thousand_events(seed: int) -> None:
 def test_nothing_that_happens_or_is_recorded_at_or_after_the_moment_changes_a_bit(asked: Population, seed: int) -> None:
     asked = one_moment_each(asked)
     other = with_another_future(Random(seed).choice, asked)  # noqa: S311 - no secret
-    for engine in (by_evaluator, by_sql):
+    for engine in (by_evaluator, by_person, by_sql):
         before, after = np.split(bits(engine(DENTAL, together(asked, other))), 2)
         assert (before == after).all()

@@ -2,7 +2,7 @@
 
 Every test shows the rows of one patient's history and what the features are as of given moments. Times are Helsinki
 time; `recorded` is left out where a record was made at once. Every engine is held to every table: the evaluator, the
-evaluator with one patient at a time, the SQL on DuckDB, and plain Python.
+evaluator with one patient at a time, compiled code for one person, the SQL on DuckDB, and plain Python.
 """
 
 from __future__ import annotations

@@ -114,16 +114,6 @@ def test_what_is_compiled_is_what_is_written(monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_allclose(found[:, 0], trees, rtol=0, atol=1e-12)
 
 
-def test_without_a_folder_to_keep_it_the_code_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(signature: str, *, cache: bool = False, nogil: bool) -> Callable[..., Any]:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: (signature, function)
-
-    monkeypatch.setattr(contributions, "njit", njit)
-    assert contributions._compiled("f8(f8)")(abs) == ("f8(f8)", abs)
-
-
 @pytest.mark.parametrize(
     ("more", "rows", "sentence"),
     [

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.clock import HELSINKI, day, days, end_of_day, instant, microseconds, start_of_day, utc
+from records.clock import (
+    HELSINKI,
+    day,
+    days,
+    days_of,
+    end_of_day,
+    instant,
+    microsecond,
+    microseconds,
+    start_of_day,
+    utc,
+)
 from records.schema import INSTANT
 
 
@@ -48,6 +59,12 @@ def test_the_day_of_an_instant_is_the_calendar_day_in_helsinki(moments: list[dat
     aware = [moment.replace(tzinfo=UTC) for moment in moments]
     expected = [(moment.astimezone(HELSINKI).date() - date(1970, 1, 1)).days for moment in aware]
     assert days(pa.array(aware, INSTANT)).tolist() == expected
+
+
+def test_days_of_plain_microseconds_are_the_same_beyond_the_years_that_are_looked_up() -> None:
+    moments = [datetime(year, 6, 1, 21, 30, tzinfo=UTC) for year in (1901, 1921, 1970, 2099, 2100)]
+    for some in (moments, moments[:2], moments[2:4], moments[4:]):
+        assert days_of(np.array([microsecond(moment) for moment in some])).tolist() == [day(moment) for moment in some]
 
 
 def test_days_of_no_instants_are_none() -> None:

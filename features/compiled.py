@@ -1,0 +1,37 @@
+"""Compiled code: how loops over plain arrays become machine code, ready when a module has been imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile when the module is imported, for one signature; keep the result on disk where that is possible.
+
+    So the seconds that compiling takes are paid before the first question, and never by a patient. What is kept is made
+    anew when the function's own file changes, and only then: numbers of other files must come as arguments.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            found: Callable[..., Any] = njit(signature, cache=True, nogil=True)(function)
+        except RuntimeError:  # neither the module's folder nor the user's can be written
+            found = njit(signature, nogil=True)(function)
+        return found
+
+    return decorate
+
+
+def part(function: _Function) -> _Function:
+    """Let a function be called by compiled ones of its file; it makes no array, and gives none back.
+
+    Nothing that it is given can go away meanwhile, so no references are counted: they were half of the kernel's time.
+    """
+    options: dict[str, Any] = {"nogil": True, "_nrt": False}
+    found: Any = njit(**options)(function)
+    return cast(_Function, found)
