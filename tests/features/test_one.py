@@ -186,6 +186,6 @@ def test_a_catalogue_is_read_into_a_program_once() -> None:
 @pytest.mark.parametrize("as_of", ["9999-12-31T23:30+00:00", "9999-12-31T21:00+00:00", "0001-01-01T00:00+00:00"])
 def test_age_is_told_to_both_ends_of_the_calendar(as_of: str) -> None:
     found = history(patient(birth_date=date(1, 1, 1)))
-    assert same(Catalogue((age("age", L, "x"),)), found, datetime.fromisoformat(as_of)) == [
+    assert same(Catalogue(age("age", L, "x")), found, datetime.fromisoformat(as_of)) == [
         float(int(as_of[:4]) - 1 + (as_of == "9999-12-31T23:30+00:00"))
     ]
