@@ -235,8 +235,11 @@ class Asking:
         self.seconds = time.process_time() - started
         self.trial = trial
         self.given = trial.tested.given[:, [names.index(name) for name in plan.order]]
-        self.interview = Interview(plan, items=trial.items, catalogue=trial.catalogue, table=trial.table,
-                                   at_least=lambda x: calibrator.at_least(estimator.margins(x)))  # fmt: skip
+        self.at_least: Callable[[Floats], Floats] = lambda x: calibrator.at_least(estimator.margins(x))
+        self.interview = Interview(
+            plan, items=trial.items, catalogue=trial.catalogue, table=trial.table,
+            at_least=lambda row, columns, values, _: calibrator.at_least(estimator.margins_alike(row, columns, values)),
+        )  # fmt: skip
         answered = np.array([self.interview.record.answers(row) for row in trial.tested.x])
         self.open = ~answered
         """Which questions neither the record nor the age of each test person settles."""
@@ -245,7 +248,7 @@ class Asking:
         """The first open questions in the fixed order, a number for each person."""
         asked = self.open & (self.open.cumsum(axis=1) <= number[:, None])
         x = self.interview.columns.written(self.trial.tested.x, np.where(asked, self.given, np.nan))
-        return Way(self.interview.at_least(x), asked.sum(axis=1).astype(np.float64))
+        return Way(self.at_least(x), asked.sum(axis=1).astype(np.float64))
 
     def everything(self) -> Way:
         """All open questions."""
@@ -275,7 +278,7 @@ class Asking:
             rows.append(interview.answered(row, answers))
             asked.append(len(answers))
         spent = (time.process_time() - started) * 1000 / (sum(asked) + len(asked))
-        return Way(self.interview.at_least(np.array(rows)), np.array(asked, np.float64)), spent
+        return Way(self.at_least(np.array(rows)), np.array(asked, np.float64)), spent
 
 
 def _held(interview: Interview, row: Floats, known: Mapping[str, float]) -> dict[str, float | None]:

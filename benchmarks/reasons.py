@@ -138,10 +138,10 @@ def _cost(model: Boosted, x: Floats, leaves: int, rounds: int) -> Cost:
         return np.stack([np.asarray(one(rows).values) for one in explainers], axis=1)
 
     calls: dict[str, tuple[Callable[[Floats], Floats], Floats, int]] = {
-        "predict_one": (model.margins, one, 100), "reasons_one": (model.contributions, one, 100),
-        "lightgbm_one": (model.reference, one, 5), "shap_one": (of_shap, one, 5),
-        "predict_batch": (model.margins, many, 1),
-        "reasons_batch": (model.contributions, many, 1), "lightgbm_batch": (model.reference, few, 1),
+        "predict_one": (model.predicted, one, 100), "reasons_one": (model.contributions, one, 100),
+        "lightgbm_one": (model.explained, one, 5), "shap_one": (of_shap, one, 5),
+        "predict_batch": (model.predicted, many, 1),
+        "reasons_batch": (model.contributions, many, 1), "lightgbm_batch": (model.explained, few, 1),
         "shap_batch": (of_shap, few, 1),
     }  # fmt: skip
     spent = dict.fromkeys(calls, float("inf"))
@@ -149,7 +149,7 @@ def _cost(model: Boosted, x: Floats, leaves: int, rounds: int) -> Cost:
         for name, (call, rows, times) in calls.items():
             spent[name] = min(spent[name], *(_spent(call, rows) for _ in range(times + 1)))
     ours = model.contributions(few)
-    references = ((ours, model.reference(few)), (ours[:, :, :-1], of_shap(few)))
+    references = ((ours, model.explained(few)), (ours[:, :, :-1], of_shap(few)))
     difference = max(float(np.abs(one - other).max()) for one, other in references)
     return Cost(leaves, rounds, **spent, difference=difference, tables_mb=tables.nbytes / 1e6, tabulate_s=tabulated)
 

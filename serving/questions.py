@@ -60,7 +60,7 @@ class Interviewer:
         parts: dict[str, Any] = {
             "items": read_items(),
             "catalogue": DENTAL,
-            "at_least": lambda x: model.calibrator.at_least(model.estimator.margins(x)),
+            "at_least": model.at_least_alike,
             "table": segments,
         }
         sets = None if uncertainty is None else uncertainty.sets.sets

@@ -1,7 +1,7 @@
 """The shortest interview: which question to ask next, and when to stop."""
 
 from models.interview.columns import AnswerColumns, InterviewError
-from models.interview.interview import Interview, Question, Stop
+from models.interview.interview import Interview, Question, Stop, of_rows
 from models.interview.likely import Likely
 from models.interview.plan import Limits, Plan
 from models.interview.questions import AnswerError, Choice, Item, Number, QuestionTableError, read_items
@@ -20,5 +20,6 @@ __all__ = [
     "Question",
     "QuestionTableError",
     "Stop",
+    "of_rows",
     "read_items",
 ]

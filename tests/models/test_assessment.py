@@ -89,7 +89,7 @@ def test_a_model_for_other_features_is_refused() -> None:
 
 
 def test_an_assessment_is_of_one_patient() -> None:
-    with pytest.raises(ValueError, match="an assessment is of one patient; the history holds 2"):
+    with pytest.raises(ValueError, match="a person is one patient; the history holds 2"):
         assess(MODEL, DENTAL, SEGMENTS, history(patient("a"), patient("b")), NOW)
 
 
