@@ -111,6 +111,23 @@ def test_it_stops_when_the_prediction_set_is_one_segment() -> None:
     assert asked(interview(weights=STRONG, sets=never_sure).next(row(), {})) == "pain"
 
 
+def test_probabilities_and_sets_are_those_of_the_patients_site() -> None:
+    seen = []
+
+    def by_site(patient: np.ndarray, columns: np.ndarray, values: np.ndarray, site: str | None) -> np.ndarray:
+        at_least = of_rows(model("m6", -9.0 if site == "quiet" else 0.0, **STRONG))(patient, columns, values, site)
+        return np.asarray(at_least)
+
+    def sets(at_least: np.ndarray, sites: Sequence[str] | None) -> np.ndarray:
+        seen.append(sites)
+        return np.ones((len(at_least), 3), bool)
+
+    held = interview(at_least=by_site, sets=sets)
+    assert asked(held.next(row(), {})) == "pain"
+    assert reason(held.next(row(), {}, "quiet")) == "settled"
+    assert seen == [None, ["quiet"]]
+
+
 def test_it_stops_when_nothing_is_left_to_ask() -> None:
     everything: dict[str, float | None] = {"pain": 1.0, "broken": None, "smoking": 0.0, "missing": 2.5}
     assert reason(interview(weights=STRONG).next(row(), everything)) == "nothing_left"
