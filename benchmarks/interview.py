@@ -254,6 +254,9 @@ class Asking:
         self.open = ~answered
         """Which questions neither the record nor the age of each test person settles."""
 
+    def _at_least(self, x: Floats) -> Floats:
+        return self.model.calibrator.at_least(self.model.estimator.margins(x))
+
     def _held_with(self, limits: Limits, *, sets: bool = True) -> Interview:
         plan, uncertainty = self.model.interview, self.model.uncertainty
         return Interview(
@@ -261,7 +264,7 @@ class Asking:
             items=self.trial.items,
             catalogue=self.trial.catalogue,
             table=self.trial.table,
-            at_least=lambda x: self.model.calibrator.at_least(self.model.estimator.margins(x)),
+            at_least=self.model.at_least_alike,
             sets=cast("Uncertainty", uncertainty).sets.sets if sets else None,
         )
 
@@ -269,7 +272,7 @@ class Asking:
         """The first open questions in the fixed order, a number for each person."""
         asked = self.open & (self.open.cumsum(axis=1) <= number[:, None])
         x = self.interview.columns.written(self.trial.tested.x, np.where(asked, self.given, np.nan))
-        return Way(self.interview.at_least(x), asked.sum(axis=1).astype(np.float64))
+        return Way(self._at_least(x), asked.sum(axis=1).astype(np.float64))
 
     def everything(self) -> Way:
         """All open questions."""
@@ -301,7 +304,7 @@ class Asking:
             rows.append(interview.answered(row, answers))
             asked.append(len(answers))
         spent = (time.process_time() - started) * 1000 / (sum(asked) + len(asked))
-        return Way(self.interview.at_least(np.array(rows)), np.array(asked, np.float64)), spent
+        return Way(self._at_least(np.array(rows)), np.array(asked, np.float64)), spent
 
 
 def _held(interview: Interview, row: Floats, known: Mapping[str, float]) -> dict[str, float | None]:

@@ -18,10 +18,11 @@ from typing import Any, Self
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.isotonic import IsotonicRegression
 
-from models.calibration import segment_probabilities
+from features.compiled import compiled
+from models.forest import Forest, joined, parts_of, starts
+from models.trees import read_trees
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -133,21 +134,51 @@ class Amounts:
         booster = _share(x, visits[:, list(shared)]) if len(shared) > 1 else None
         return cls(professions, curves(visits.sum(1)), curves(minutes.sum(1)), tuple(each.tolist()), shared, booster)
 
-    def expected(self, x: Floats, at_least: Floats) -> tuple[Floats, Floats]:
-        """Expected visits and minutes, each of shape (n, professions)."""
-        visits = self.shares(x)
-        minutes = visits * np.array(self.minutes_a_visit)
-        whole = minutes.sum(1, keepdims=True)
-        minutes = np.where(whole > 0, minutes / np.where(whole > 0, whole, 1.0), visits)
-        return (visits * _total(self.visits, at_least)[:, None], minutes * _total(self.minutes, at_least)[:, None])
+    def expected(self, x: Floats, at_least: Floats, scores: Floats | None = None) -> tuple[Floats, Floats]:
+        """Expected visits and minutes, each of shape (n, professions).
+
+        Args:
+            x: feature values, shape (n, features).
+            at_least: probability of needing at least each segment but the first, shape (n, segments - 1).
+            scores: what `forest` gives for the rows, where they were read already.
+        """
+        visits, minutes = found = np.zeros((2, len(x), len(self.professions)))
+        _divide(self._weights(x, scores), np.ascontiguousarray(at_least), *self._layout, visits, minutes)
+        return found[0], found[1]
 
     def shares(self, x: Floats) -> Floats:
         """How visits divide among the professions, shape (n, professions), summing to 1."""
         found = np.zeros((len(x), len(self.professions)))
-        found[:, list(self.shared)] = (
-            1.0 if self.booster is None else softmax(np.asarray(self.booster.predict(x, raw_score=True)), axis=1)
-        )
+        weights = self._weights(x, None)
+        found[:, list(self.shared)] = weights / weights.sum(1, keepdims=True)
         return found
+
+    @cached_property
+    def forest(self) -> Forest | None:
+        """The booster's trees as tables, which give its scores to the bit; None where there is one profession."""
+        return (
+            None
+            if self.booster is None
+            else Forest.of(parts_of(read_trees([self.booster])), self.booster.num_feature())
+        )
+
+    def _weights(self, x: Floats, scores: Floats | None) -> Floats:
+        """What the shares are in proportion to, shape (n, shared)."""
+        if self.forest is None:
+            return np.ones((len(x), 1))
+        scores = self.forest.margins(x) if scores is None else scores
+        # As softmax of SciPy shifts them, and by the exponential of NumPy: another one's last bits differ.
+        return np.asarray(np.exp(scores - scores.max(1, keepdims=True)))
+
+    @cached_property
+    def _layout(self) -> tuple[NDArray[Any], ...]:
+        """What the compiled function reads, in the order of its arguments."""
+        curves = (*self.visits, *self.minutes)
+        return (
+            np.array(self.shared, np.int64), np.array(self.minutes_a_visit, np.float64),
+            starts(len(one.x) for one in curves),
+            joined([np.array(one.x) for one in curves]), joined([np.array(one.y) for one in curves]),
+        )  # fmt: skip
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the booster into an existing folder, as text; returns the rest as plain data."""
@@ -176,12 +207,61 @@ def drive(at_least: Floats) -> Floats:
     return np.hstack([at_least, at_least[:, -1:]])
 
 
-def _total(curves: Sequence[Curve], at_least: Floats) -> Floats:
-    """The mean over the segments, shape (n,)."""
-    drives = drive(at_least)
-    heights = np.column_stack([curve.at(drives[:, k]) for k, curve in enumerate(curves)])
-    heights = np.maximum.accumulate(heights, axis=1)
-    return np.asarray((segment_probabilities(at_least) * heights).sum(1))
+@compiled("f8(f8, i8[::1], f8[::1], f8[::1], i8)")
+def _height(at: float, curve_start: Ints, knots: Floats, heights: Floats, curve: int) -> Any:
+    """The height of one of the curves, as `numpy.interp` works it out."""
+    low, high = curve_start[curve], curve_start[curve + 1] - 1
+    if np.isnan(at):
+        return at
+    if at <= knots[low]:
+        return heights[low]
+    if at >= knots[high]:
+        return heights[high]
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if knots[middle] <= at:
+            low = middle
+        else:
+            high = middle
+    slope = (heights[low + 1] - heights[low]) / (knots[low + 1] - knots[low])
+    return slope * (at - knots[low]) + heights[low]
+
+
+@compiled("f8(f8[::1], i8[::1], f8[::1], f8[::1], i8)")
+def _total(at_least: Floats, curve_start: Ints, knots: Floats, heights: Floats, first: int) -> float:
+    """The mean over the segments of one patient; `first` is the curve of the lowest segment."""
+    last, total, highest, above = len(at_least), 0.0, -np.inf, 1.0
+    for k in range(last + 1):
+        below = 0.0 if k == last else at_least[k]
+        drive = at_least[min(k, last - 1)]
+        highest = max(highest, _height(drive, curve_start, knots, heights, first + k))
+        total += (above - below) * highest
+        above = below
+    return total
+
+
+@compiled("void(f8[:, ::1], f8[:, ::1], i8[::1], f8[::1], i8[::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1])")
+def _divide(  # noqa: PLR0917 - compiled code takes plain arrays
+    weights: Floats, at_least: Floats, shared: Ints, each: Floats, curve_start: Ints, knots: Floats, heights: Floats,
+    visits: Floats, minutes: Floats,
+) -> None:  # fmt: skip
+    """Divide each patient's totals among the professions: visits by weight, minutes by what a visit takes too."""
+    segments = at_least.shape[1] + 1
+    for row in range(len(weights)):
+        whole, taken = 0.0, 0.0
+        for at in range(len(shared)):
+            whole += weights[row, at]
+        for at in range(len(shared)):
+            visits[row, shared[at]] = weights[row, at] / whole
+        for at in range(len(each)):
+            minutes[row, at] = visits[row, at] * each[at]
+            taken += minutes[row, at]
+        in_visits = _total(at_least[row], curve_start, knots, heights, 0)
+        in_minutes = _total(at_least[row], curve_start, knots, heights, segments)
+        for at in range(len(each)):
+            share = minutes[row, at] / taken if taken > 0 else visits[row, at]
+            minutes[row, at] = share * in_minutes
+            visits[row, at] *= in_visits
 
 
 def _share(x: Floats, visits: Floats) -> lgb.Booster:

@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 
 from features.catalogue import Catalogue
-from features.evaluate import Matrix, Moments, evaluate
-from models.conformal import holding
+from features.evaluate import Matrix
+from features.one import evaluate_person
 from models.differences import Lighter, lighter
-from models.need import ModelError, NeedModel, Predictions
+from models.need import ModelError, NeedModel, Predictions, Reading
 from models.reasons import Reason, reasons
 from models.segments import FirstAppointment, Segment, SegmentTable
-from models.sites import sites
-from records.clock import microseconds
+from models.sites import site_of
+from records.clock import microsecond
 from records.history import History
-from records.schema import INSTANT
+from records.person import Person
 
 Status = Literal["assessed", "no_history"]
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -89,33 +89,46 @@ def assess(
     model: NeedModel, catalogue: Catalogue, segments: SegmentTable, history: History, as_of: datetime, *,
     matrix: Matrix | None = None, differences: bool = False,
 ) -> Assessment:  # fmt: skip
-    """Assess the one patient of a history, by the limits of the patient's site where the model has some.
+    """Assess the one patient of a history: `assess_person` of tables.
+
+    Raises:
+        ModelError: the model was made for another version of the catalogue.
+        ValueError: the history does not hold exactly one patient.
+    """
+    person = Person.of(history)
+    return assess_person(model, catalogue, segments, person, as_of, matrix=matrix, differences=differences)
+
+
+def assess_person(
+    model: NeedModel, catalogue: Catalogue, segments: SegmentTable, person: Person, as_of: datetime, *,
+    matrix: Matrix | None = None, differences: bool = False,
+) -> Assessment:  # fmt: skip
+    """Assess one patient, by the limits of the patient's site where the model has some.
 
     Args:
         model: the need model.
         catalogue: the features that it reads.
         segments: the dated table that its labels were cut by.
-        history: of one patient.
+        person: the patient's history.
         as_of: the moment, aware.
         matrix: the patient's features as of the moment, where they were computed already.
         differences: whether to search for what would have to differ for a lighter segment; some milliseconds more.
 
     Raises:
         ModelError: the model was made for another version of the catalogue.
-        ValueError: the history does not hold exactly one patient.
     """
     if model.catalogue != catalogue.version:
         raise ModelError(f"the model reads features {model.catalogue}, the catalogue is {catalogue.version}")
-    moments = Moments.of([_patient_id(history)], [as_of])
-    special_needs = bool(history["patients"]["special_needs"][0].as_py())
-    seen, latest = _known(catalogue, history, as_of)
+    special_needs, moment = bool(person.row.get("special_needs")), microsecond(as_of)
+    seen, latest = _known(catalogue, person, moment)
     if not seen:
         return Assessment(
             "no_history", as_of, None, None, None, None, segments.without_history, special_needs, (), 0, None
         )
-    matrix = evaluate(catalogue, history, moments) if matrix is None else matrix
-    site = str(sites(history, moments)[0]) if model.by_site else None
-    predicted = model.predict(matrix.values, None if site is None else [site])
+    matrix = evaluate_person(catalogue, person, as_of) if matrix is None else matrix
+    site = site_of(person, moment) if model.by_site else None
+    rows = model.read(matrix.values)
+    predicted = model.needs(rows, None if site is None else [site])
     at = int(segments.suggest(predicted.at_least)[0])
     return Assessment(
         status="assessed",
@@ -126,7 +139,7 @@ def assess(
         minutes=_expected(model, predicted.minutes[0]),
         first_appointment=segments.segments[at].first,
         special_needs=special_needs,
-        reasons=tuple(_reasons(model, catalogue, matrix, at)),
+        reasons=tuple(_reasons(model, catalogue, rows, at)),
         events_seen=seen,
         latest_event=latest,
         prediction_set=_set(segments, predicted, at),
@@ -136,24 +149,17 @@ def assess(
     )
 
 
-def _patient_id(history: History) -> str:
-    if len(history.patient_ids) != 1:
-        raise ValueError(f"an assessment is of one patient; the history holds {len(history.patient_ids)}")
-    return str(history.patient_ids[0].as_py())
-
-
-def _known(catalogue: Catalogue, history: History, as_of: datetime) -> tuple[int, datetime | None]:
+def _known(catalogue: Catalogue, person: Person, moment: int) -> tuple[int, datetime | None]:
     """How many events that features read the moment sees, and when the latest of them happened."""
-    moment = microseconds(pa.array([as_of], INSTANT))[0]
-    found = []
+    seen, latest = 0, None
     for name in catalogue.sources:
-        if name != "patients" and history[name].num_rows:
-            happened, recorded = (microseconds(history[name][column]) for column in ("event_time", "recorded_at"))
-            found.append(happened[(happened < moment) & (recorded < moment)])
-    times = np.concatenate(found) if found else np.empty(0, np.int64)
-    if not len(times):
-        return 0, None
-    return len(times), datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(times.max()))
+        # A person's one row of `patients` is no event, and no table of events either.
+        rows = person[name]
+        happened = rows.happened[(rows.happened < moment) & (rows.recorded < moment)]
+        if len(happened):
+            # Events are sorted by time.
+            seen, latest = seen + len(happened), max(int(happened[-1]), latest if latest is not None else -(2**63))
+    return seen, None if latest is None else EPOCH + timedelta(microseconds=latest)
 
 
 def _expected(model: NeedModel, amounts: np.ndarray) -> Expected:
@@ -165,8 +171,8 @@ def _set(segments: SegmentTable, predicted: Predictions, at: int) -> tuple[Segme
     """The segments that cannot be ruled out, with the suggested one and all between."""
     if predicted.prediction_set is None:
         return None
-    inside = np.flatnonzero(holding(predicted.prediction_set, np.array([at]))[0])
-    return segments.segments[inside[0] : inside[-1] + 1]
+    inside = [*np.flatnonzero(predicted.prediction_set[0]).tolist(), at]
+    return segments.segments[min(inside) : max(inside) + 1]
 
 
 def _interval(model: NeedModel, found: np.ndarray | None, what: Literal["visits", "minutes"]) -> Interval | None:
@@ -175,8 +181,7 @@ def _interval(model: NeedModel, found: np.ndarray | None, what: Literal["visits"
     return Interval(float(found[0, 0]), float(found[0, 1]), getattr(model.uncertainty, what).confidence)
 
 
-def _reasons(model: NeedModel, catalogue: Catalogue, matrix: Matrix, at: int) -> list[Reason]:
+def _reasons(model: NeedModel, catalogue: Catalogue, rows: Reading, at: int) -> list[Reason]:
     """Reasons speak of the threshold into the suggested segment; for the lowest, of the one it stays under."""
-    threshold = max(at - 1, 0)
-    contributions = model.estimator.contributions(matrix.values)[0, threshold, :-1]
-    return reasons(catalogue, matrix.values[0], contributions)
+    contributions = model.contributions(rows, max(at - 1, 0))[0]
+    return reasons(catalogue, rows.x[0], contributions)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
+
+from models.groups import numbered, places
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,7 +50,13 @@ class Calibrator:
 
     def log_odds(self, margins: Floats) -> Floats:
         """Calibrated log-odds of reaching each threshold, the shape of the margins."""
-        return np.asarray(margins * np.array(self.slope) + np.array(self.intercept))
+        slope, intercept = self.line
+        return np.asarray(margins * slope + intercept)
+
+    @cached_property
+    def line(self) -> tuple[Floats, Floats]:
+        """Slopes and intercepts as arrays."""
+        return np.array(self.slope, np.float64), np.array(self.intercept, np.float64)
 
     def at_least(self, margins: Floats, groups: ArrayLike | None = None) -> Floats:
         """Probability of needing at least each segment but the first, shape (n, thresholds), never rising along it.
@@ -122,12 +131,15 @@ class Recalibrated:
 
     def at_least(self, margins: Floats, groups: ArrayLike | None = None) -> Floats:
         """As `Calibrator.at_least`, each row by the curve of its group; without groups all by the shared curve."""
-        log_odds = self.base.log_odds(margins)
-        if groups is not None:
-            names = np.asarray(groups, np.str_)
-            for name, curve in self.groups.items():
-                log_odds[names == name] = curve.log_odds(margins[names == name])
-        return _ordered(log_odds)
+        numbers, slope, intercept = self._table
+        place = places(numbers, groups, len(margins))
+        return _ordered(margins * slope[place] + intercept[place])
+
+    @cached_property
+    def _table(self) -> tuple[dict[str, int], Floats, Floats]:
+        """Where each group stands, and the slopes and intercepts, shape (groups + 1, thresholds)."""
+        lines = [curve.line for curve in (self.base, *self.groups.values())]
+        return numbered(self.groups), np.stack([slope for slope, _ in lines]), np.stack([level for _, level in lines])
 
 
 def refit(
@@ -185,8 +197,11 @@ def from_json(said: Mapping[str, Any]) -> AnyCalibrator:
 
 def segment_probabilities(at_least: Floats) -> Floats:
     """Probability of each segment, shape (n, thresholds + 1), from the probabilities of needing at least each."""
-    edges = np.hstack([np.ones((len(at_least), 1)), at_least, np.zeros((len(at_least), 1))])
-    return edges[:, :-1] - edges[:, 1:]
+    found = np.empty((len(at_least), at_least.shape[1] + 1))
+    found[:, 0] = 1.0
+    found[:, 1:] = at_least
+    found[:, :-1] -= at_least
+    return found
 
 
 def _plain(said: Mapping[str, Any]) -> Calibrator:

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.calibration import segment_probabilities
+from features.compiled import compiled
+from models.groups import numbered, places
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -83,25 +85,45 @@ class Conformal:
             at_least: as in `fit`.
             groups: of each row; the limits of all rows hold for groups without their own.
         """
-        inside = self.fitting(at_least, groups)
-        probable = segment_probabilities(at_least).argmax(1)
-        inside[np.arange(len(inside)), probable] = True
-        return np.logical_or.accumulate(inside, 1) & np.logical_or.accumulate(inside[:, ::-1], 1)[:, ::-1]
+        numbers, limits = self._table
+        place = places(numbers, groups, len(at_least))
+        found = np.empty((len(at_least), at_least.shape[1] + 1), np.bool_)
+        _sets(np.ascontiguousarray(at_least), limits, place, found)
+        return found
 
     def fitting(self, at_least: Floats, groups: ArrayLike | None = None) -> Bools:
         """The bare conformal sets: segments within their limits, which may be none."""
-        limits = np.tile(self.limits, (len(at_least), 1))
-        if groups is not None:
-            names = np.asarray(groups, np.str_)
-            for name, own in self.groups.items():
-                limits[names == name] = own
-        return misfits(at_least) <= limits
+        numbers, limits = self._table
+        return misfits(at_least) <= limits[places(numbers, groups, len(at_least))]
+
+    @cached_property
+    def _table(self) -> tuple[dict[str, int], Floats]:
+        """Where each group stands, and the limits, shape (groups + 1, segments)."""
+        return numbered(self.groups), np.array([self.limits, *self.groups.values()], np.float64)
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
         """What `dataclasses.asdict` and JSON have made of it."""
         groups = {name: tuple(own) for name, own in said["groups"].items()}
         return cls(tuple(said["limits"]), groups, said["confidence"])
+
+
+@compiled("void(f8[:, ::1], f8[:, ::1], i8[::1], b1[:, ::1])")
+def _sets(at_least: Floats, limits: Floats, place: Ints, found: Bools) -> None:
+    """Segments within their limits, with the most probable one and all between, row by row."""
+    last = at_least.shape[1]
+    for row in range(len(at_least)):
+        low, high, probable, most = last + 1, -1, 0, -1.0
+        for k in range(last + 1):
+            above = 1.0 if k == 0 else at_least[row, k - 1]
+            below = 0.0 if k == last else at_least[row, k]
+            if above - below > most:
+                most, probable = above - below, k
+            if max(1.0 - above, below) <= limits[place[row], k]:
+                low, high = min(low, k), k
+        low, high = min(low, probable), max(high, probable)
+        for k in range(last + 1):
+            found[row, k] = low <= k <= high
 
 
 def holding(sets: Bools, suggested: Ints) -> Bools:

@@ -18,7 +18,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from features.compiled import compiled
 from models.conformal import LEAST_ROWS
+from models.groups import numbered, places
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -98,19 +100,21 @@ class Intervals:
                 )
         return cls(values, shares, edges, everywhere, own, confidence)
 
-    def of(self, probabilities: Floats, groups: ArrayLike | None = None) -> Floats:
-        """Lowest and highest amount of each row, shape (n, 2)."""
-        band = self.band(probabilities)
-        reach = np.array(self.reach)[band]
-        if groups is not None:
-            names = np.asarray(groups, np.str_)
-            for name, own in self.groups.items():
-                reach[names == name] = np.array(own)[band[names == name]]
-        values, found = self._arrays[0], np.empty((len(probabilities), 2))
-        for rows, mixture in self._mixtures(probabilities):
-            low = (mixture < MEDIAN - reach[rows, None] - LAST_BITS).sum(1)
-            high = (mixture <= MEDIAN + reach[rows, None] + LAST_BITS).sum(1)
-            found[rows] = values[np.minimum(np.column_stack([low, high]), len(values) - 1)]
+    def of(self, probabilities: Floats, groups: ArrayLike | None = None, holding: Floats | None = None) -> Floats:
+        """Lowest and highest amount of each row, shape (n, 2).
+
+        Args:
+            probabilities: of each segment, shape (n, segments).
+            groups: site or period of each row.
+            holding: what is expected of each row, shape (n,); an interval that does not hold it is widened to the whole
+                numbers around it.
+        """
+        numbers, edges, reach = self._bands
+        found = np.empty((len(probabilities), 2))
+        place = places(numbers, groups, len(probabilities))
+        _spans(np.ascontiguousarray(probabilities), place, *self._arrays, edges, reach, found)
+        if holding is not None:
+            _widen(found, np.ascontiguousarray(holding))
         return found
 
     def needed(self, probabilities: Floats, amount: Floats) -> Floats:
@@ -150,10 +154,49 @@ class Intervals:
             yield rows, total
 
     @cached_property
+    def _bands(self) -> tuple[dict[str, int], Floats, Floats]:
+        """Where each group stands, the edges of the bands, and the reach, shape (groups + 1, bands)."""
+        reach = np.array([self.reach, *self.groups.values()], np.float64)
+        return numbered(self.groups), np.array(self.edges, np.float64), reach
+
+    @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:
         """Values, shares, and the mean of each segment."""
-        values, shares = np.array(self.values), np.array(self.shares)
+        values, shares = np.array(self.values, np.float64), np.array(self.shares, np.float64)
         return values, shares, (np.diff(shares, prepend=0.0) * values).sum(1)
+
+
+@compiled("void(f8[:, ::1], i8[::1], f8[::1], f8[:, ::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1])")
+def _spans(  # noqa: PLR0917 - compiled code takes plain arrays
+    probabilities: Floats, place: Ints, values: Floats, shares: Floats, means: Floats, edges: Floats, reach: Floats,
+    found: Floats,
+) -> None:  # fmt: skip
+    """Cut each row's interval from its mixture, as `expected`, `band` and `_mixtures` work them out."""
+    mixture = np.empty(len(values))
+    for row in range(len(probabilities)):
+        expected, band = 0.0, 0
+        for k in range(len(shares)):
+            expected += probabilities[row, k] * means[k]
+        while band < len(edges) and edges[band] <= expected:
+            band += 1
+        mine, low, high = reach[place[row], band], 0, 0
+        mixture[:] = 0.0
+        for k in range(len(shares)):
+            for at in range(len(values)):
+                mixture[at] += probabilities[row, k] * shares[k, at]
+        for at in range(len(values)):
+            low += mixture[at] < MEDIAN - mine - LAST_BITS
+            high += mixture[at] <= MEDIAN + mine + LAST_BITS
+        found[row, 0] = values[min(low, len(values) - 1)]
+        found[row, 1] = values[min(high, len(values) - 1)]
+
+
+@compiled("void(f8[:, ::1], f8[::1])")
+def _widen(spans: Floats, holding: Floats) -> None:
+    """Widen each span to the whole numbers around a number, where that lies outside of it."""
+    for row in range(len(spans)):
+        spans[row, 0] = min(spans[row, 0], np.floor(holding[row]))
+        spans[row, 1] = max(spans[row, 1], np.ceil(holding[row]))
 
 
 def _distributions(

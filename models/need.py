@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +16,14 @@ from models.amounts import Amounts
 from models.calibration import AnyCalibrator, Recalibrated, from_json, segment_probabilities, to_json
 from models.conformal import Conformal
 from models.estimators import KINDS, Estimator
+from models.forest import FEW, Codes, Forest
 from models.intervals import Intervals
 from models.interview.plan import FILE as PLAN
 from models.interview.plan import Plan
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,23 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a model has read of n patients.
+
+    Attributes:
+        x: feature values, shape (n, features).
+        margins: log-odds, shape (n, thresholds).
+        scores: of the professions that visits divide among, shape (n, shared); None where they were not read.
+        patterns: how the rows answer the splits of all trees, shape (n, parts); None where they were not kept.
+    """
+
+    x: Floats
+    margins: Floats
+    scores: Floats | None = None
+    patterns: Codes | None = None
+
+
+@dataclass(frozen=True)
 class Uncertainty:
     """How sure a model is, learnt from calibration rows that nothing else was learnt from.
 
@@ -147,6 +167,28 @@ class NeedModel:
         own = () if sure is None else (sure.sets.groups, sure.visits.groups, sure.minutes.groups)
         return isinstance(self.calibrator, Recalibrated) or any(own)
 
+    def read(self, x: Floats) -> Reading:
+        """Read feature values, shape (n, features), columns in the estimator's order.
+
+        A few rows are read once for margins, amounts and reasons together; many by each for itself, block by block.
+        """
+        forest = self._forest if len(x) <= FEW else None
+        if forest is None:
+            return Reading(x, self.estimator.margins(x))
+        patterns, sums = forest.read(x)
+        thresholds = sums.shape[1] - len(self.amounts.shared) if self.amounts and self.amounts.forest else sums.shape[1]
+        return Reading(x, sums[:, :thresholds], sums[:, thresholds:], patterns)
+
+    @cached_property
+    def _forest(self) -> Forest | None:
+        """The estimator's trees and those of the amounts; None where the estimator has no tables of its own."""
+        tables = self.estimator.tabulated
+        if tables is None:
+            return None
+        if self.amounts is None or self.amounts.forest is None:
+            return tables.forest
+        return tables.forest.beside(self.amounts.forest)
+
     def predict(self, x: Floats, groups: ArrayLike | None = None) -> Predictions:
         """Predict from feature values.
 
@@ -154,16 +196,47 @@ class NeedModel:
             x: shape (n, features), columns in the estimator's order.
             groups: site (or period) of each row, for models that are calibrated by it; others make no difference.
         """
-        margins = self.estimator.margins(x)
-        at_least = self.calibrator.at_least(margins, groups)
-        probabilities = segment_probabilities(at_least)
-        visits, minutes = self._expected(x, at_least, probabilities)
-        found = Predictions(margins, at_least, probabilities, visits, minutes)
-        return found if self.uncertainty is None else _with_uncertainty(found, self.uncertainty, groups)
+        return self.needs(self.read(x), groups)
 
-    def _expected(self, x: Floats, at_least: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
+    def needs(self, rows: Reading, groups: ArrayLike | None = None) -> Predictions:
+        """Predict from what was read; `groups` as for `predict`."""
+        at_least = self.calibrator.at_least(rows.margins, groups)
+        probabilities = segment_probabilities(at_least)
+        visits, minutes = self._expected(rows, at_least, probabilities)
+        sure = self.uncertainty
+        if sure is None:
+            return Predictions(rows.margins, at_least, probabilities, visits, minutes)
+        return Predictions(
+            rows.margins, at_least, probabilities, visits, minutes, sure.sets.sets(at_least, groups),
+            sure.visits.of(probabilities, groups, visits.sum(1)),
+            sure.minutes.of(probabilities, groups, minutes.sum(1)),
+        )  # fmt: skip
+
+    def contributions(self, rows: Reading, threshold: int) -> Floats:
+        """What each feature adds to one margin, shape (n, features), without the base."""
+        tables = self.estimator.tabulated
+        if rows.patterns is None or tables is None:
+            return self.estimator.contributions(rows.x)[:, threshold, :-1]
+        return tables.explained(rows.patterns, threshold)
+
+    def at_least_alike(self, row: Floats, columns: Ints, values: Floats, group: str | None = None) -> Floats:
+        """Probability of needing at least each segment but the first, of rows that are one row but for some columns.
+
+        Args:
+            row: shape (features,).
+            columns: positions of the columns that differ.
+            values: what stands there, shape (n, columns).
+            group: site of the patient; without it the shared curve holds.
+
+        Returns:
+            Shape (n, thresholds); the bits of `predict`.
+        """
+        groups = None if group is None else [group] * len(values)
+        return self.calibrator.at_least(self.estimator.margins_alike(row, columns, values), groups)
+
+    def _expected(self, rows: Reading, at_least: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
         if self.amounts is not None:
-            return self.amounts.expected(x, at_least)
+            return self.amounts.expected(rows.x, at_least, rows.scores)
         # Not a matrix product: its last bits would depend on how many rows come together.
         visits, minutes = (
             np.einsum("nk,kp->np", probabilities, np.array(table)) for table in (self.need.visits, self.need.minutes)
@@ -199,28 +272,16 @@ class NeedModel:
             # Models saved before these existed have neither amounts of their own nor uncertainty nor ranges nor a plan.
             plan = Plan.load(folder) if (folder / PLAN).exists() else None
             amounts, uncertainty = said.get("amounts"), said.get("uncertainty")
-            return cls(
+            made = cls(
                 KINDS[said["kind"]].load(folder), from_json(said["calibrator"]), NeedTable(**_tuples(said["need"])),
                 said["catalogue"], said["segments_from"], amounts and Amounts.load(folder, amounts),
                 uncertainty and Uncertainty.from_json(uncertainty), _tuples(said.get("ranges", {})), plan,
             )  # fmt: skip
+            # Now, so that the first patient does not wait for what is worked out once.
+            made.predict(np.full((1, len(made.estimator.features)), np.nan))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder} holds no need model that can be read: {error}") from error
-
-
-def _with_uncertainty(found: Predictions, uncertainty: Uncertainty, groups: ArrayLike | None) -> Predictions:
-    return replace(
-        found,
-        prediction_set=uncertainty.sets.sets(found.at_least, groups),
-        visits_interval=_around(uncertainty.visits.of(found.probabilities, groups), found.visits.sum(1)),
-        minutes_interval=_around(uncertainty.minutes.of(found.probabilities, groups), found.minutes.sum(1)),
-    )
-
-
-def _around(interval: Floats, expected: Floats) -> Floats:
-    """The interval, widened to the whole numbers around what is expected, where that lies outside of it."""
-    low, high = interval.T
-    return np.column_stack([np.minimum(low, np.floor(expected)), np.maximum(high, np.ceil(expected))])
+        return made
 
 
 class ModelError(ValueError):

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
+from features.compiled import compiled
 from features.families import LANGUAGES, Feature, Label, Language
 
 Floats = NDArray[np.float64]
@@ -26,8 +28,6 @@ LEAST_WEIGHT = 0.02
 """Log-odds below which a group is not worth a sentence: it moves a probability by at most half a percentage point."""
 MOST = 3
 """Reasons that matter; more are not read."""
-BLOCK = 4096
-"""Rows whose features are compared in memory at a time."""
 
 DAYS_A_MONTH = 30.4375
 DAYS_A_YEAR = 365.25
@@ -46,6 +46,11 @@ WITHIN: Mapping[str, Label] = {
     "m60": Label("5 vuoden aikana", "under 5 år", "in 5 years"),
     "ever": Label("", "", ""),
 }
+ENDS: Mapping[Language, tuple[str, str]] = {
+    language: (f" – {LOWERS[language]}.", f" – {RAISES[language]}.")  # noqa: RUF001 - the dash is typography
+    for language in LANGUAGES
+}
+"""How a sentence ends, by whether the estimate rises."""
 NOTHING = Label("ei kirjattua tietoa", "ingen uppgift", "nothing recorded")
 YES = Label("kyllä", "ja", "yes")
 NO = Label("ei", "nej", "no")
@@ -124,17 +129,10 @@ def strongest(catalogue: Catalogue, values: Floats, contributions: Floats, most:
     """
     groups = _groups(catalogue)
     most = min(most, len(groups.names))
-    group, feature = np.empty((2, len(values), most), np.int64)
-    weight = np.empty((len(values), most))
-    for first in range(0, len(values), BLOCK):
-        rows = slice(first, first + BLOCK)
-        sums = groups.sums(contributions[rows])
-        group[rows] = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
-        weight[rows] = np.take_along_axis(sums, group[rows], 1)
-        for at in range(most):
-            mine = groups.place == group[rows, at, None]
-            pushes = np.where(mine, contributions[rows] * np.sign(weight[rows, at, None]), -np.inf)
-            feature[rows, at] = _named(pushes, values[rows])
+    sums = groups.sums(contributions)
+    group = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
+    weight, feature = np.empty(group.shape), np.empty(group.shape, np.int64)
+    _name(sums, values, contributions, groups.order, groups.starts, group, weight, feature)
     return Strongest(groups.names, group, weight, feature, np.take_along_axis(values, feature, 1))
 
 
@@ -147,8 +145,8 @@ def sentences(catalogue: Catalogue, found: Strongest, language: Language) -> NDA
     for key in np.unique(said_at[worth]).tolist():
         rows = worth & (said_at == key)
         values, place = np.unique(found.value[rows], return_inverse=True)
-        feature = catalogue.features[key // 2]
-        texts = [_sentence(feature, value, language, rises=bool(key % 2)) for value in values.tolist()]
+        wording = _wordings(catalogue)[key // 2]
+        texts = [wording.sentence(value, language, rises=bool(key % 2)) for value in values.tolist()]
         said[rows] = np.array(texts, object)[place]
     return said
 
@@ -171,26 +169,25 @@ def apart(found: Sequence[Reason]) -> tuple[tuple[Reason, ...], tuple[Reason, ..
 
 
 def _reasons(catalogue: Catalogue, found: Strongest) -> Iterator[Reason]:
-    columns = (found.group[0], found.weight[0], found.feature[0], found.value[0])
+    columns, wordings = (found.group[0], found.weight[0], found.feature[0], found.value[0]), _wordings(catalogue)
     for group, weight, at, value in zip(*(column.tolist() for column in columns), strict=True):
         if abs(weight) >= LEAST_WEIGHT:
-            feature = catalogue.features[at]
-            texts = {language: _sentence(feature, value, language, rises=weight > 0) for language in LANGUAGES}
-            yield Reason(found.names[group], weight, feature.name, feature.modifiable, Label(**texts))
+            wording = wordings[at]
+            text = Label(*[wording.sentence(value, language, rises=weight > 0) for language in LANGUAGES])
+            yield Reason(found.names[group], weight, wording.feature.name, wording.modifiable, text)
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """The reason groups of a catalogue, by name: where each feature belongs, and the features in the groups' order."""
+    """The reason groups of a catalogue, by name: the features in the groups' order, and where each group starts."""
 
     names: tuple[str, ...]
-    place: Ints
     order: Ints
     starts: Ints
 
     def sums(self, contributions: Floats) -> Floats:
         """Sums of each row's contributions by group, shape (n, groups)."""
-        return np.asarray(np.add.reduceat(np.take(contributions, self.order, axis=1), self.starts, axis=1))
+        return np.asarray(np.add.reduceat(np.take(contributions, self.order, axis=1), self.starts[:-1], axis=1))
 
 
 @lru_cache(maxsize=8)
@@ -199,28 +196,65 @@ def _groups(catalogue: Catalogue) -> _Groups:
     names = tuple(sorted(set(about)))
     place = np.array([names.index(name) for name in about])
     order = np.argsort(place, kind="stable")
-    return _Groups(names, place, order, np.searchsorted(place[order], np.arange(len(names))))
+    return _Groups(names, order, np.searchsorted(place[order], np.arange(len(names) + 1)))
 
 
-def _named(pushes: Floats, values: Floats) -> Ints:
-    """The member that pushed most; one with a value rather than one without, unless it pushed less than half."""
-    best = pushes.argmax(1)
-    half = np.take_along_axis(pushes, best[:, None], 1) / 2
-    recorded = np.where(~np.isnan(values) & (pushes >= half), pushes, -np.inf)
-    return np.asarray(np.where(np.isneginf(recorded).all(1), best, recorded.argmax(1)), np.int64)
+@compiled("void(f8[:, ::1], f8[:, :], f8[:, :], i8[::1], i8[::1], i8[:, :], f8[:, ::1], i8[:, ::1])")
+def _name(  # noqa: PLR0917 - compiled code takes plain arrays
+    sums: Floats, values: Floats, contributions: Floats, order: Ints, starts: Ints, group: Ints, weight: Floats,
+    feature: Ints,
+) -> None:  # fmt: skip
+    """Find the member of each group that pushed most its way; one with a value unless it pushed less than half."""
+    for row in range(len(group)):
+        for at in range(group.shape[1]):
+            mine = group[row, at]
+            members = order[starts[mine] : starts[mine + 1]]
+            weight[row, at] = sums[row, mine]
+            sign = np.sign(weight[row, at])
+            best, most, named, push = members[0], -np.inf, -1, -np.inf
+            for member in members:
+                if contributions[row, member] * sign > most:
+                    best, most = member, contributions[row, member] * sign
+            for member in members:
+                mine_too = contributions[row, member] * sign
+                if not np.isnan(values[row, member]) and mine_too >= most / 2 and mine_too > push:
+                    named, push = member, mine_too
+            feature[row, at] = best if named < 0 else named
 
 
-def _sentence(feature: Feature, value: float, language: Language, *, rises: bool) -> str:
-    window = WITHIN[feature.window][language]
-    subject = f"{feature.label(language)} {window}".rstrip()
-    moves = (RAISES if rises else LOWERS)[language]
-    return f"{subject}: {shown(value, feature, language)} – {moves}."  # noqa: RUF001 - the dash is typography
+@dataclass(frozen=True)
+class _Wording:
+    """What all sentences about one feature have in common.
+
+    Attributes:
+        feature: the feature.
+        modifiable: whether a person can change what it measures.
+        subject: how they begin, by language.
+    """
+
+    feature: Feature
+    modifiable: bool
+    subject: Mapping[Language, str]
+
+    def sentence(self, value: float, language: Language, *, rises: bool) -> str:
+        return f"{self.subject[language]}: {shown(value, self.feature, language)}{ENDS[language][rises]}"
+
+
+@lru_cache(maxsize=8)
+def _wordings(catalogue: Catalogue) -> tuple[_Wording, ...]:
+    return tuple(_Wording(feature, feature.modifiable, _subject(feature)) for feature in catalogue)
+
+
+def _subject(feature: Feature) -> Mapping[Language, str]:
+    return {
+        language: f"{feature.label(language)} {WITHIN[feature.window][language]}".rstrip() for language in LANGUAGES
+    }
 
 
 def shown(value: float, feature: Feature, language: Language) -> str:
     """A value as a person reads it: with its unit, long times in months or years, a decimal comma in fi and sv."""
     unit = feature.family.unit
-    if np.isnan(value):
+    if isnan(value):
         return NOTHING[language]
     if _yes_or_no(feature):
         return (YES if value else NO)[language]

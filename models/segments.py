@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class SegmentTable:
     segments: tuple[Segment, ...]
     without_history: FirstAppointment
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the segments."""
         return tuple(segment.name for segment in self.segments)
@@ -79,9 +80,16 @@ class SegmentTable:
         Returns:
             The highest segment whose probability exceeds its `suggest_above`, shape (n,).
         """
-        limits = np.array([segment.suggest_above for segment in self.segments[1:]])
-        above = np.asarray(at_least) > limits
-        return np.where(above.any(1), above.shape[1] - np.argmax(above[:, ::-1], axis=1), 0).astype(np.int64)
+        above = np.asarray(at_least) > self._limits
+        return np.asarray((above * self._ranks).max(1), np.int64)
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64]:
+        return np.array([segment.suggest_above for segment in self.segments[1:]])
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64]:
+        return np.arange(1, len(self.segments))
 
 
 def read_tables(path: Path = DEFAULT) -> list[SegmentTable]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.evaluate import Moments
 from records.clock import microseconds
 from records.history import History
+from records.person import Person
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.str_]
@@ -29,6 +30,20 @@ def sites(history: History, moments: Moments) -> Words:
     ids = history.patient_ids.combine_chunks()
     owner = np.asarray(pc.index_in(moments.patient_ids, ids).to_numpy(), np.int64)
     return Seen.of(history, ids).site(owner, microseconds(moments.as_of))
+
+
+def site_of(person: Person, moment: int) -> str:
+    """The site of one person at a moment, microseconds since 1970 in UTC: what `sites` says of the same history."""
+    visits = person["visits"]
+    known = np.maximum(visits.happened, visits.recorded)
+    # Whole seconds from the earliest of all on, as `rank` counts them.
+    low = min(known.min(initial=0), moment)
+    before = np.flatnonzero((known - low) // 1_000_000 < (moment - low) // 1_000_000)
+    if not len(before):
+        return NO_SITE
+    last = len(before) - 1 - int(known[before][::-1].argmax())
+    unit = visits["unit"][before[last]]
+    return UNKNOWN if unit is None else str(unit)
 
 
 def rank(owner: Ints, time: Ints, of_owner: Ints, of_time: Ints) -> Ints:

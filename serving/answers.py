@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from models.assessment import Assessment, assess
+from models.assessment import Assessment, assess_person
 from records.check_person import CheckedPerson, check_person
 from records.clock import EPOCH_DAY, day, days_of
 from records.person import Person
@@ -66,7 +66,7 @@ def answer(
     talk = Conversation(release.interview, checked.person, as_of, told or {})
     heard = with_answers(checked.person, talk.told, as_of)
     matrix = None if talk.told else talk.features
-    assessment = assess(release.model, release.catalogue, release.segments, heard.history, as_of, matrix=matrix)
+    assessment = assess_person(release.model, release.catalogue, release.segments, heard, as_of, matrix=matrix)
     patient, seen = _patient(checked.person, assessment), _seen(release, talk)
     is_enough = _is_enough(advice, seen, talk)
     estimate = wording.estimated(assessment, advice, patient) if is_enough else None

@@ -13,9 +13,10 @@ import numpy as np
 from features.dental import DENTAL
 from features.evaluate import Matrix
 from features.one import evaluate_person
-from models.interview import AnswerError, Interview, Item, Stop, read_items
+from models.interview import Interview, Item, Recorded, Stop, read_items, standing
 from models.need import NeedModel
 from models.segments import SegmentTable
+from models.sites import site_of
 from records.clock import day, days_of, microsecond
 from records.person import OWN, Columns, Person
 from serving import wording
@@ -45,10 +46,12 @@ class Interviewer:
         measured: asks as long as an answer matters.
         whole: asks in the same order whether an answer matters or not: of a patient of whom too little is known for
             an estimate there is nothing yet that an answer could change.
+        by_site: whether the model has limits or levels of its own for some sites.
     """
 
     measured: Interview
     whole: Interview
+    by_site: bool = False
 
     @classmethod
     def of(cls, model: NeedModel, segments: SegmentTable) -> Self | None:
@@ -63,14 +66,14 @@ class Interviewer:
         parts: dict[str, Any] = {
             "items": read_items(),
             "catalogue": DENTAL,
-            "at_least": lambda x: model.calibrator.at_least(model.estimator.margins(x)),
+            "at_least": model.at_least_alike,
             "table": segments,
         }
         sets = None if uncertainty is None else uncertainty.sets.sets
         everything = replace(plan, limits=replace(plan.limits, unsettled=-1.0, least_effect=0.0))
-        return cls(Interview(plan, sets=sets, **parts), Interview(everything, **parts))
+        return cls(Interview(plan, sets=sets, **parts), Interview(everything, **parts), model.by_site)
 
-    @property
+    @cached_property
     def items(self) -> Mapping[str, Item]:
         """The questions by name, in their order."""
         return {item.name: item for item in self.measured.items}
@@ -102,17 +105,18 @@ class Conversation:
         """Answers that need not be asked for: those on record that still hold, and in their place those just told."""
         if self.interviewer is None:
             return {}
-        items = self.interviewer.items
-        return {
-            name: value for name, value in {**self._on_record(), **self.told}.items() if _allows(items, name, value)
-        }
-
-    def _on_record(self) -> dict[str, float]:
-        rows, items = self.record["answers"], self.interviewer.items if self.interviewer else {}
+        rows = self.record["answers"]
         ages = day(self.as_of) - days_of(rows.happened)
-        # In the order of time, so that the last answer to a question stays.
-        found = zip(rows["question"], rows["value"], ages.tolist(), strict=True)
-        return {name: value for name, value, age in found if name in items and age <= items[name].holds}
+        return standing(
+            self.interviewer.items, map(Recorded, rows["question"], rows["value"], ages.tolist()), self.told
+        )
+
+    @cached_property
+    def _site(self) -> str | None:
+        """The patient's site, where the model has limits or levels of its own for some."""
+        if self.interviewer is None or not self.interviewer.by_site:
+            return None
+        return site_of(self.record, microsecond(self.as_of))
 
     def answered(self) -> int:
         """How many questions are answered: just now, or on record by an answer that still holds."""
@@ -129,20 +133,8 @@ class Conversation:
         if members == 1:
             return wording.stopped(Stop("one_segment"))
         interview = self.interviewer.whole if members is None else self.interviewer.measured
-        found = interview.next(self.features.values[0], self._known)
+        found = interview.next(self.features.values[0], self._known, self._site)
         return wording.stopped(found) if isinstance(found, Stop) else wording.asked(found)
-
-
-def _allows(items: Mapping[str, Item], name: str, value: float | None) -> bool:
-    """Whether there is such a question and it allows the answer: older records and other models may have had others."""
-    if name not in items:
-        return False
-    try:
-        if value is not None:
-            items[name].check(value)
-    except AnswerError:
-        return False
-    return True
 
 
 def with_answers(person: Person, told: Told, as_of: datetime) -> Person:

@@ -10,8 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.contributions import Tables
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 class Estimator(ABC):
@@ -32,9 +35,26 @@ class Estimator(ABC):
     def margins(self, x: Floats) -> Floats:
         """Log-odds, shape (n, thresholds)."""
 
+    def margins_alike(self, row: Floats, columns: Ints, values: Floats) -> Floats:
+        """Log-odds of rows that are one row but for some columns, shape (n, thresholds): the bits of `margins`.
+
+        Args:
+            row: shape (features,).
+            columns: positions of the columns that differ.
+            values: what stands there, shape (n, columns).
+        """
+        rows = np.repeat(row[None], len(values), axis=0)
+        rows[:, columns] = values
+        return self.margins(rows)
+
     @abstractmethod
     def contributions(self, x: Floats) -> Floats:
         """Shape (n, thresholds, features + 1); the last column is the base. Sums over it are the margins."""
+
+    @property
+    def tabulated(self) -> Tables | None:
+        """Trees whose margins and contributions are looked up in tables, where the estimator has made such."""
+        return None
 
     @abstractmethod
     def save(self, folder: Path) -> None:

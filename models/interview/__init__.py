@@ -1,10 +1,11 @@
 """The shortest interview: which question to ask next, and when to stop."""
 
 from models.interview.columns import AnswerColumns, InterviewError
-from models.interview.interview import Interview, Question, Stop
+from models.interview.interview import Interview, Question, Stop, of_rows
 from models.interview.likely import Likely
 from models.interview.plan import Limits, Plan
 from models.interview.questions import AnswerError, Choice, Item, Number, QuestionTableError, read_items
+from models.interview.standing import Recorded, standing
 
 __all__ = [
     "AnswerColumns",
@@ -19,6 +20,9 @@ __all__ = [
     "Plan",
     "Question",
     "QuestionTableError",
+    "Recorded",
     "Stop",
+    "of_rows",
     "read_items",
+    "standing",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from features.catalogue import Catalogue
 from features.families import Feature
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 class InterviewError(ValueError):
@@ -87,12 +88,38 @@ class AnswerColumns:
             answers: shape (n, questions); NaN leaves what the record says.
         """
         found = x.copy()
-        given = ~np.isnan(answers)
-        for at, columns in enumerate(self.latest):
-            for column in columns:
-                found[given[:, at], column] = answers[given[:, at], at]
-        for column, about in self.since:
-            found[given[:, list(about)].any(axis=1), column] = 0.0
+        found[:, self.columns] = self._filled(x[:, self.columns], answers)
+        return found
+
+    def values(self, row: Floats, answers: Floats) -> Floats:
+        """What `written` would put into `columns` of one row, with each of some sets of answers.
+
+        Args:
+            row: shape (features,).
+            answers: shape (n, questions).
+
+        Returns:
+            Shape (n, columns).
+        """
+        return self._filled(np.repeat(row[None, self.columns], len(answers), axis=0), answers)
+
+    @cached_property
+    def columns(self) -> Ints:
+        """All columns that answers fill: those of the latest answers, and then those of the time since."""
+        latest = [column for columns in self.latest for column in columns]
+        return np.array([*latest, *(column for column, _ in self.since)], np.int64)
+
+    @cached_property
+    def _owner(self) -> Ints:
+        """Of each column of a latest answer, the question."""
+        return np.repeat(np.arange(len(self.latest)), [len(columns) for columns in self.latest])
+
+    def _filled(self, found: Floats, answers: Floats) -> Floats:
+        """The values of `columns`, shape (n, columns), overwritten by the answers."""
+        told = answers[:, self._owner]
+        np.copyto(found[:, : told.shape[1]], told, where=~np.isnan(told))
+        for at, (_, about) in enumerate(self.since, told.shape[1]):
+            found[(~np.isnan(answers[:, about])).any(axis=1), at] = 0.0
         return found
 
 

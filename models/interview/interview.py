@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
 from features.catalogue import Catalogue
+from features.compiled import compiled
 from features.families import LANGUAGES, Label, Language
 from models.interview.columns import AnswerColumns, InterviewError
 from models.interview.plan import Plan
@@ -25,10 +27,8 @@ from models.segments import FirstAppointment, SegmentTable
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-AtLeast = Callable[[Floats], Floats]
-"""Feature rows to the probability of needing at least each segment but the first, shape (n, segments - 1)."""
-Sets = Callable[[Floats], Bools]
-"""Such probabilities to prediction sets: whether each segment belongs, shape (n, segments)."""
+Sets = Callable[[Floats, Sequence[str] | None], Bools]
+"""Such probabilities, with the site of each row, to prediction sets: whether each segment belongs, (n, segments)."""
 Why = Literal["one_segment", "settled", "nothing_left"]
 
 EDGE = 1e-6
@@ -62,6 +62,32 @@ NARROWS = Label(
     "The answer sharpens the assessment and can, with other answers, change what is booked.",
 )
 OR = Label("tai", "eller", "or")
+
+
+class AtLeast(Protocol):
+    """A model's calibrated probabilities of rows that are one row but for some columns (`NeedModel.at_least_alike`)."""
+
+    def __call__(self, row: Floats, columns: Ints, values: Floats, site: str | None, /) -> Floats:
+        """The probability of needing at least each segment but the first, shape (n, segments - 1).
+
+        Args:
+            row: shape (features,).
+            columns: positions of the columns that differ.
+            values: what stands there, shape (n, columns).
+            site: of the patient; None for the curve that all sites share.
+        """
+
+
+def of_rows(at_least: Callable[[Floats], Floats]) -> AtLeast:
+    """The same from a model that knows whole rows only, and no sites."""
+
+    def asked(row: Floats, columns: Ints, values: Floats, site: str | None, /) -> Floats:
+        del site
+        rows = np.repeat(row[None], len(values), axis=0)
+        rows[:, columns] = values
+        return at_least(rows)
+
+    return asked
 
 
 @dataclass(frozen=True)
@@ -139,13 +165,19 @@ class Interview:
         self.at_least = at_least
         self.columns = AnswerColumns.of(catalogue, plan.order)
         self.record = Record.of(self.items, self.columns, catalogue)
+        levels = plan.likely.levels
+        self.levels = np.array([level for each in levels for level in each], np.float64)
+        self.owner = np.repeat(np.arange(len(levels)), [len(each) for each in levels])
+        self._places = {item.name: at for at, item in enumerate(self.items)}
+        self._why = cache(lambda at, suggested: _why(self.items[at], table, suggested))
 
-    def next(self, row: Floats, answers: Mapping[str, float | None]) -> Question | Stop:
+    def next(self, row: Floats, answers: Mapping[str, float | None], site: str | None = None) -> Question | Stop:
         """The next question, or why to stop.
 
         Args:
             row: the patient's features as of the moment, shape (features,), without the answers of this interview.
             answers: the answers of this interview by question; None where somebody would not or could not say.
+            site: of the patient, for models that are calibrated by it.
 
         Raises:
             AnswerError: an answer to a question that there is not, or one that its question does not allow.
@@ -155,21 +187,20 @@ class Interview:
         left = np.flatnonzero(~asked & ~self.record.answers(row))
         if not len(left):
             return Stop("nothing_left")
-        outlook = _Outlook.of(self, row, given, left)
-        if self.sets is not None and self.sets(outlook.now[None])[0].sum() == 1:
+        outlook = _Outlook.of(self, row, given, left, site)
+        if self.sets is not None and self.sets(outlook.complete[:1], None if site is None else [site])[0].sum() == 1:
             return Stop("one_segment")
         limits = self.plan.limits
         settled = outlook.unsettled() <= limits.unsettled
-        least = limits.large_effect if settled else limits.least_effect
-        worth = [at for at in left if outlook.effect(int(at)) >= least]
-        return self._question(int(worth[0]), outlook) if worth else Stop("settled")
+        worth = np.flatnonzero(outlook.effects() >= (limits.large_effect if settled else limits.least_effect))
+        return self._question(int(left[worth[0]]), outlook) if len(worth) else Stop("settled")
 
     def answered(self, row: Floats, answers: Mapping[str, float | None]) -> Floats:
         """The row with the answers of this interview in it: what the model reads for the updated assessment."""
         return np.asarray(self.columns.written(row[None], self._given(answers)[None])[0])
 
     def _given(self, answers: Mapping[str, float | None]) -> Floats:
-        places = {item.name: at for at, item in enumerate(self.items)}
+        places = self._places
         given = np.full(len(self.items), np.nan)
         for name, value in answers.items():
             if name not in places:
@@ -183,7 +214,8 @@ class Interview:
         item, suggested = self.items[at], outlook.suggested(at)
         names = self.table.names
         settles = {value: names[k] for value, k in zip(self.plan.likely.levels[at], suggested, strict=True)}
-        return Question(item.name, item.text, item.choices, item.number, _why(item, self.table, suggested), settles)
+        why = self._why(at, tuple(sorted({*suggested})))
+        return Question(item.name, item.text, item.choices, item.number, why, settles)
 
 
 @dataclass(frozen=True)
@@ -229,7 +261,7 @@ class Record:
     def answers(self, row: Floats) -> Bools:
         """Whether each question need not be asked: answered on record, or not for somebody of this age."""
         held = ~np.isnan(self.held(row))
-        told = [bool(spans) and all(low <= row[at] <= high for at, low, high in spans) for spans in self.limits]
+        told = [bool(spans) and all(low <= float(row[at]) <= high for at, low, high in spans) for spans in self.limits]
         age = np.nan if self.age is None else row[self.age]
         return np.asarray(held | np.array(told) | (age < self.from_age))
 
@@ -239,54 +271,75 @@ class _Outlook:
     """What the answers left could do to one person's assessment.
 
     Attributes:
-        now: probabilities as things stand, shape (thresholds,).
-        complete: probabilities after each plausible set of answers, shape (drawn, thresholds).
-        single: for each question left, probabilities after each level of its answer, shape (levels, thresholds).
-        chance: for each question left, the chance of each level.
+        complete: probabilities as things stand, and after each plausible set of answers, shape (1 + drawn, thresholds).
+        single: probabilities after each level of each answer left, one question after the other, (levels, thresholds).
+        chance: the chance of each level, shape (levels,).
+        owner: the question of each level, rising, shape (levels,).
+        left: how many questions are left.
         table: the segments.
     """
 
-    now: Floats
     complete: Floats
-    single: Mapping[int, Floats]
-    chance: Mapping[int, Floats]
+    single: Floats
+    chance: Floats
+    owner: Ints
+    left: int
     table: SegmentTable
 
     @classmethod
-    def of(cls, interview: Interview, row: Floats, given: Floats, left: Ints) -> _Outlook:
-        """Ask the model about every answer at once."""
+    def of(cls, interview: Interview, row: Floats, given: Floats, left: Ints, site: str | None) -> _Outlook:
+        """Ask the model about every answer at once: rows that differ in the columns of the answers only."""
         likely, columns = interview.plan.likely, interview.columns
-        blank, now = interview.at_least(np.vstack([row[None], columns.written(row[None], given[None])]))
+        nothing = np.full(len(given), np.nan)
+        # Where people stand among others was learnt from the curve that all sites share.
+        blank = interview.at_least(row, columns.columns, columns.values(row, nothing[None]), None)
         known = np.where(np.isnan(given), interview.record.held(row), given)
-        weights = likely.weights(known, anchors(blank[None], row[None], interview.record.age)[0])
-        drawn = likely.complete(np.full(len(given), np.nan), weights, left.tolist(), interview.plan.limits.drawn)
-        drawn = np.where(np.isnan(drawn), given, drawn)
-        one = [(int(at), level) for at in left for level in likely.levels[at]]
-        alone = np.repeat(given[None], len(one), axis=0)
-        alone[np.arange(len(one)), [at for at, _ in one]] = [level for _, level in one]
-        rows = columns.written(np.repeat(row[None], len(drawn) + len(one), axis=0), np.vstack([drawn, alone]))
-        found = interview.at_least(rows)
-        owner = np.array([at for at, _ in one])
-        after = found[len(drawn) :]
-        single = {int(at): after[owner == at] for at in left}
-        chance = {int(at): likely.chance(weights, int(at)) for at in left}
-        return cls(now, found[: len(drawn)], single, chance, interview.table)
+        weights = likely.weights(known, anchors(blank, row[None], interview.record.age)[0])
+        drawn = likely.complete(given, weights, left.tolist(), interview.plan.limits.drawn)
+        is_left = np.zeros(len(given), np.bool_)
+        is_left[left] = True
+        levels = is_left[interview.owner]
+        owner = interview.owner[levels]
+        alone = np.repeat(given[None], len(owner), axis=0)
+        alone[np.arange(len(owner)), owner] = interview.levels[levels]
+        answers = np.vstack([given[None], drawn, alone])
+        found = interview.at_least(row, columns.columns, columns.values(row, answers), site)
+        drawn_to, chance = 1 + len(drawn), likely.chances_of(weights)[levels]
+        return cls(found[:drawn_to], found[drawn_to:], chance, owner, len(left), interview.table)
 
     def unsettled(self) -> float:
         """Share of the plausible sets of answers after which something else would be booked."""
-        booked = self.table.suggest(np.vstack([self.now[None], self.complete]))
+        booked = self.table.suggest(self.complete)
         return float((booked[1:] != booked[0]).mean())
 
-    def effect(self, at: int) -> float:
-        """By how much an answer moves the log-odds: standard deviation, summed over the thresholds."""
-        after, chance = _log_odds(self.single[at]), self.chance[at][:, None]
-        centre = (chance * after).sum(0)
-        return float(np.sqrt((chance * (after - centre) ** 2).sum(0)).sum())
+    def effects(self) -> Floats:
+        """By how much each answer left moves the log-odds: standard deviation, summed over the thresholds."""
+        found = np.zeros(self.left)
+        _spread(np.ascontiguousarray(_log_odds(self.single)), self.chance, self.owner, found)
+        return found
 
     def suggested(self, at: int) -> Sequence[int]:
         """Position of the segment suggested after each level of a question's answer."""
-        found: list[int] = self.table.suggest(self.single[at]).tolist()
+        found: list[int] = self.table.suggest(self.single[self.owner == at]).tolist()
         return found
+
+
+@compiled("void(f8[:, ::1], f8[::1], i8[::1], f8[::1])")
+def _spread(after: Floats, chance: Floats, owner: Ints, found: Floats) -> None:
+    """Add to `found` each question's standard deviations over its levels, threshold by threshold."""
+    first = 0
+    for at in range(len(found)):
+        last = first
+        while last < len(owner) and owner[last] == owner[first]:
+            last += 1
+        for k in range(after.shape[1]):
+            centre, spread = 0.0, 0.0
+            for level in range(first, last):
+                centre += chance[level] * after[level, k]
+            for level in range(first, last):
+                spread += chance[level] * (after[level, k] - centre) ** 2
+            found[at] += np.sqrt(spread)
+        first = last
 
 
 def anchors(at_least: Floats, x: Floats, age: int | None) -> Floats:
@@ -306,8 +359,8 @@ def _log_odds(probability: Floats) -> Floats:
 
 
 def _why(item: Item, table: SegmentTable, suggested: Sequence[int]) -> Label:
-    """What the answer tells, and which appointments it decides between."""
-    firsts = [table.segments[k].first for k in sorted(set(suggested))]
+    """What the answer tells, and which appointments it decides between: those of the suggested segments."""
+    firsts = [table.segments[k].first for k in suggested]
     texts = {language: f"{item.why[language]} {_settling(firsts, language)}" for language in LANGUAGES}
     return Label(**texts)
 

@@ -7,9 +7,11 @@ same person, so that an interview is reproducible.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from math import isnan
 from typing import Any, Self
 
 import numpy as np
@@ -66,28 +68,38 @@ class Likely:
 
     def weights(self, answers: Floats, anchors: Floats) -> Floats:
         """Weight of each class for one person: answers of shape (questions,), anchors of shape (anchors,)."""
-        coded = np.hstack([_nearest(answers[None], self.levels), _banded(anchors[None], self.edges)])[0]
-        logs = np.log(self.shares)
-        for at in np.flatnonzero(coded != MISSING):
-            logs = logs + np.log(self._tables[at][:, coded[at]])
+        shares, tables = self._logs
+        logs, questions = shares, len(self.levels)
+        for at, (answer, levels) in enumerate(zip(answers.tolist(), self.levels, strict=True)):
+            if not isnan(answer):
+                logs = logs + tables[at][:, min(range(len(levels)), key=lambda k: abs(answer - levels[k]))]
+        for at, (anchor, cuts) in enumerate(zip(anchors.tolist(), self.edges, strict=True)):
+            if not isnan(anchor):
+                logs = logs + tables[questions + at][:, bisect_right(cuts, anchor)]
         weights = np.exp(logs - logs.max())
         return np.asarray(weights / weights.sum())
 
     def chance(self, weights: Floats, question: int) -> Floats:
         """Chance of each level of a question's answer under weights of the classes."""
-        return np.asarray((weights[:, None] * self._tables[question]).sum(0))
+        return np.split(self.chances_of(weights), self.starts[1:])[question]
+
+    def chances_of(self, weights: Floats) -> Floats:
+        """Chance of each level of every question's answer, one question after the other (see `starts`)."""
+        return np.asarray((weights[:, None] * self._stacked).sum(0))
 
     def complete(self, answers: Floats, weights: Floats, unknown: Sequence[int], count: int) -> Floats:
         """Plausible sets of answers, shape (count, questions): what is known, and drawn answers to `unknown`."""
         cumulated = np.cumsum(weights)
-        drawn = np.searchsorted(cumulated, (np.arange(count) + 0.5) / count * cumulated[-1])
+        each = np.arange(count)
+        drawn = np.searchsorted(cumulated, (each + 0.5) / count * cumulated[-1])
         found = np.repeat(answers[None], count, axis=0)
-        chance = _uniform(count, len(self.levels))
-        for question in unknown:
-            cumulated = np.cumsum(self._tables[question][drawn], axis=1)
-            level = (chance[:, question, None] * cumulated[:, -1:] > cumulated).sum(axis=1)
-            found[:, question] = np.array(self.levels[question])[level]
+        found[:, unknown] = self._plausible(count)[each, drawn][:, unknown]
         return found
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Where the levels of each question begin when those of all stand one after the other."""
+        return np.cumsum([0, *map(len, self.levels)])[:-1]
 
     def said(self) -> dict[str, Any]:
         """As plain lists and numbers, for JSON."""
@@ -101,6 +113,30 @@ class Likely:
     @cached_property
     def _tables(self) -> list[Floats]:
         return [np.array(table) for table in self.chances]
+
+    @cached_property
+    def _stacked(self) -> Floats:
+        """Chance of each level of all questions in each class, shape (classes, levels)."""
+        return np.hstack(self._tables[: len(self.levels)])
+
+    @cached_property
+    def _logs(self) -> tuple[Floats, list[Floats]]:
+        """Logarithms of the shares of the classes and of the tables."""
+        return np.log(self.shares), [np.log(table) for table in self._tables]
+
+    @cached_property
+    def _plausible(self) -> Callable[[int], Floats]:
+        """By a number of sets: the answer to each question in each set and class, shape (count, classes, questions)."""
+        return cache(self._answered)
+
+    def _answered(self, count: int) -> Floats:
+        chance = _uniform(count, len(self.levels))
+        found = np.empty((count, len(self.shares), len(self.levels)))
+        for question, levels in enumerate(self.levels):
+            cumulated = np.cumsum(self._tables[question], axis=1)
+            passed = chance[:, question, None, None] * cumulated[:, -1:] > cumulated
+            found[:, :, question] = np.array(levels)[passed.sum(axis=2)]
+        return found
 
 
 def levels_of(answers: Floats) -> tuple[float, ...]:

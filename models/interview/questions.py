@@ -77,6 +77,14 @@ class Item:
         if self.holds < 0:
             raise QuestionTableError(f"question {self.name!r}: an answer cannot hold for {self.holds} days")
 
+    def allows(self, value: float) -> bool:
+        """Whether an answer is allowed."""
+        try:
+            self.check(value)
+        except AnswerError:
+            return False
+        return True
+
     def check(self, value: float) -> None:
         """Refuse an answer that is not allowed.
 

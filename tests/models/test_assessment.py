@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.dental import DENTAL
-from models.assessment import assess
+from features.evaluate import Moments, evaluate
+from models.assessment import assess, assess_person
 from models.calibration import Calibrator
 from models.conformal import Conformal
 from models.estimators import PointsRule
 from models.intervals import Intervals
 from models.need import ModelError, NeedModel, NeedTable, Uncertainty
 from models.segments import read_tables
-from records.clock import instant
+from models.sites import site_of, sites
+from records.clock import instant, microseconds
+from records.person import Person
 from tests.rows import event, history, patient
 
 SEGMENTS = read_tables()[-1]
@@ -89,7 +94,7 @@ def test_a_model_for_other_features_is_refused() -> None:
 
 
 def test_an_assessment_is_of_one_patient() -> None:
-    with pytest.raises(ValueError, match="an assessment is of one patient; the history holds 2"):
+    with pytest.raises(ValueError, match="a person is one patient; the history holds 2"):
         assess(MODEL, DENTAL, SEGMENTS, history(patient("a"), patient("b")), NOW)
 
 
@@ -156,3 +161,27 @@ def test_what_would_have_to_differ_is_said_where_it_is_asked_for() -> None:
     assert found.lighter
     assert found.lighter.segment == SEGMENTS.segments[1]
     assert assess(plaque, DENTAL, SEGMENTS, rows, NOW).lighter is None
+
+
+def test_a_person_is_assessed_as_a_history_of_one_patient_is() -> None:
+    for rows in (history(visits=visits(3, unit="strict")), history(patient(special_needs=True)), history()):
+        person = Person.of(rows)
+        matrix = evaluate(DENTAL, rows, Moments.of([person.row["patient_id"]], [NOW]))
+        as_history = assess(SURE, DENTAL, SEGMENTS, rows, NOW)
+        assert assess_person(SURE, DENTAL, SEGMENTS, person, NOW) == as_history
+        assert assess_person(SURE, DENTAL, SEGMENTS, person, NOW, matrix=matrix) == as_history
+
+
+INSTANTS = st.integers(-3_000_000, 3_000_000).map(lambda at: instant("1970-01-01T02:00") + timedelta(microseconds=at))
+
+
+@given(st.lists(st.tuples(INSTANTS, INSTANTS, st.sampled_from(["a", "b", None])), max_size=5), INSTANTS)
+def test_the_site_of_a_person_is_that_of_the_history(
+    seen: list[tuple[datetime, datetime, str | None]], at: datetime
+) -> None:
+    rows = history(visits=[
+        event("visits", when.isoformat(), known=known.isoformat(), unit=unit, event_id=f"{n}")
+        for n, (when, known, unit) in enumerate(seen)
+    ])  # fmt: skip
+    moments = Moments.of([rows.patient_ids[0].as_py()], [at])
+    assert site_of(Person.of(rows), int(microseconds(moments.as_of)[0])) == sites(rows, moments)[0]

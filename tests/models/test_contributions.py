@@ -12,9 +12,10 @@ import shap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import contributions
-from models.contributions import ContributionsError, Tables
+from models import contributions, forest
+from models.contributions import Tables
 from models.estimators import Boosted
+from models.forest import ForestError
 from models.trees import TreeError, read_trees
 
 RNG = np.random.default_rng(3)
@@ -103,8 +104,11 @@ def test_the_library_of_shap_agrees_on_every_margin() -> None:
 
 def test_what_is_compiled_is_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = TABLES["trees of several parts"]
-    for name in ("_code", "_share_of", "_add_leaf", "_explain_few", "_explain_many"):
+    for name in ("_share_of", "_add_leaf", "_explain_few", "_explain_many"):
         monkeypatch.setattr(contributions, name, getattr(contributions, name).py_func)
+    for name in ("passed", "_read_few", "read_block"):
+        monkeypatch.setattr(forest, name, getattr(forest, name).py_func)
+    monkeypatch.setattr(contributions, "read_block", forest.read_block)
     written = Tables.of(read_trees([FITTED["trees of several parts"]])[:3], FEATURES)
     assert written.layout[-1].tobytes() == compiled.layout[-1][: written.layout[-1].size].tobytes()
     for rows in (3, 7):
@@ -128,17 +132,17 @@ def test_trees_that_ask_something_else_are_refused(more: dict[str, Any], rows: n
         read_trees([boost(rows, DRIVE > 3, 3, **more)])
 
 
-def test_paths_and_edges_have_their_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_and_parts_have_their_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     deep = boost(GAPS, DRIVE > 3, 3, num_leaves=200, min_child_samples=1)
-    with pytest.raises(ContributionsError, match=r"a path has \d+ splits; train with max_depth of 12 or less"):
+    with pytest.raises(ForestError, match=r"a path has \d+ splits; train with max_depth of 12 or less"):
         tables(deep)
-    monkeypatch.setattr(contributions, "MOST_EDGES", 2)
-    with pytest.raises(ContributionsError, match="feature 0 is split at"):
+    monkeypatch.setattr(forest, "MOST_PARTS", 2)
+    with pytest.raises(ForestError, match="the trees have 12 parts, more than 2"):
         tables(FITTED["missing values in training"])
 
 
 def test_rows_of_another_shape_are_refused() -> None:
-    with pytest.raises(ContributionsError, match=r"rows have shape \(2, 3\), the trees read 5 features"):
+    with pytest.raises(ForestError, match=r"rows have shape \(2, 3\), the trees read 5 features"):
         TABLES["three classes"].contributions(np.zeros((2, 3)))
 
 
@@ -146,7 +150,7 @@ def test_a_model_that_cannot_give_its_reasons_is_not_saved(tmp_path: Any) -> Non
     deep = Boosted(
         ("a", "b", "c", "d", "e"), {**QUIET, "objective": "binary", "num_leaves": 200, "min_child_samples": 1}, 3
     )
-    with pytest.raises(ContributionsError, match="a path has"):
+    with pytest.raises(ForestError, match="a path has"):
         deep.fit(GAPS, (DRIVE > 3)[:, None]).save(tmp_path)
     assert not list(tmp_path.iterdir())
 

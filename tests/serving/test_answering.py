@@ -251,8 +251,8 @@ def test_a_set_of_one_segment_leaves_nothing_to_ask(
         found = assess(*said, **more)
         return replace(found, prediction_set=(found.segment,))
 
-    assess = answers.assess
-    monkeypatch.setattr(answers, "assess", sure)
+    assess = answers.assess_person
+    monkeypatch.setattr(answers, "assess_person", sure)
     answer = asker(asking, house).answer(posted())
     assert (answer["next_question"], answer["nothing_to_ask"]["reason"]) == (None, "one_segment")
 

@@ -15,7 +15,7 @@ from features.dental import DENTAL
 from features.evaluate import Moments
 from features.families import Label, age, last
 from models.estimators import Boosted, Logistic
-from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop, read_items
+from models.interview import AnswerColumns, Interview, Item, Limits, Number, Stop, of_rows, read_items
 from records.clock import instant
 from records.schema import PROFESSIONS
 from tests.models.interview.made import TABLE, label
@@ -169,7 +169,7 @@ def test_what_is_learnt_holds_interviews() -> None:
     assert plan.order[:2] == ("strong", "middling")
     items = [Item(name, label(name), label(name), 183, number=Number(0, 2, 1, label("n"))) for name in QUESTIONS]
     held = Interview(replace(plan, limits=Limits(drawn=16)), items=items, catalogue=KNOWN, table=TABLE,
-                     at_least=lambda x: model.calibrator.at_least(model.estimator.margins(x)))  # fmt: skip
+                     at_least=of_rows(lambda x: model.calibrator.at_least(model.estimator.margins(x))))  # fmt: skip
     first = held.next(some.x[0], {})
     assert not isinstance(first, Stop)
     assert first.name == "strong"

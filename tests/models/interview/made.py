@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from features.catalogue import Catalogue
 from features.families import Label, age, count, last, since
-from models.interview import Choice, Interview, Item, Likely, Limits, Number, Plan
+from models.interview import Choice, Interview, Item, Likely, Limits, Number, Plan, of_rows
 from models.segments import FirstAppointment, Segment, SegmentTable
 
 
@@ -89,7 +89,12 @@ def interview(
 ) -> Interview:
     known = catalogue(window)
     plan = Plan(known.version, order, likely(order), limits or Limits(large_effect=np.inf))
-    parts = {"items": ITEMS, "catalogue": known, "at_least": model(window, base, **(weights or {})), "table": TABLE}
+    parts = {
+        "items": ITEMS,
+        "catalogue": known,
+        "at_least": of_rows(model(window, base, **(weights or {}))),
+        "table": TABLE,
+    }
     return Interview(plan, **{**parts, **more})
 
 

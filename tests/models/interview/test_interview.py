@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 from features.catalogue import Catalogue
 from features.evaluate import Moments, evaluate
 from features.families import last, since
-from models.interview import AnswerColumns, AnswerError, Interview, InterviewError, Limits, Plan, Question, Stop
+from models.interview import (
+    AnswerColumns,
+    AnswerError,
+    Interview,
+    InterviewError,
+    Limits,
+    Plan,
+    Question,
+    Stop,
+    of_rows,
+)
 from records.clock import instant
 from tests.models.interview.made import ITEMS, NAMES, TABLE, catalogue, interview, label, model, row
 from tests.rows import event, history
@@ -88,14 +99,33 @@ def test_once_the_booking_is_settled_only_an_answer_of_large_effect_is_asked_for
 
 
 def test_it_stops_when_the_prediction_set_is_one_segment() -> None:
-    def sure_of_heavy(at_least: np.ndarray) -> np.ndarray:
+    def sure_of_heavy(at_least: np.ndarray, sites: Sequence[str] | None) -> np.ndarray:
+        del sites
         return np.column_stack([at_least[:, 0] < 0.5, np.zeros(len(at_least), bool), at_least[:, 0] >= 0.5])
 
-    def never_sure(at_least: np.ndarray) -> np.ndarray:
+    def never_sure(at_least: np.ndarray, sites: Sequence[str] | None) -> np.ndarray:
+        del sites
         return np.ones((len(at_least), 3), bool)
 
     assert reason(interview(weights=STRONG, sets=sure_of_heavy).next(row(), {})) == "one_segment"
     assert asked(interview(weights=STRONG, sets=never_sure).next(row(), {})) == "pain"
+
+
+def test_probabilities_and_sets_are_those_of_the_patients_site() -> None:
+    seen = []
+
+    def by_site(patient: np.ndarray, columns: np.ndarray, values: np.ndarray, site: str | None) -> np.ndarray:
+        at_least = of_rows(model("m6", -9.0 if site == "quiet" else 0.0, **STRONG))(patient, columns, values, site)
+        return np.asarray(at_least)
+
+    def sets(at_least: np.ndarray, sites: Sequence[str] | None) -> np.ndarray:
+        seen.append(sites)
+        return np.ones((len(at_least), 3), bool)
+
+    held = interview(at_least=by_site, sets=sets)
+    assert asked(held.next(row(), {})) == "pain"
+    assert reason(held.next(row(), {}, "quiet")) == "settled"
+    assert seen == [None, ["quiet"]]
 
 
 def test_it_stops_when_nothing_is_left_to_ask() -> None:
@@ -238,7 +268,7 @@ def test_a_plan_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> Non
 
 
 def test_parts_that_do_not_fit_each_other_are_refused() -> None:
-    held, parts = interview(), {"catalogue": catalogue(), "at_least": model(), "table": TABLE}
+    held, parts = interview(), {"catalogue": catalogue(), "at_least": of_rows(model()), "table": TABLE}
     with pytest.raises(InterviewError, match="the plan reads features other, the catalogue is"):
         Interview(replace(held.plan, catalogue="other"), items=ITEMS, **parts)
     with pytest.raises(InterviewError, match="the plan asks 'pain', which is no question of the table"):

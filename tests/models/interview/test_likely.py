@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.interview import Likely
-from models.interview.likely import levels_of
+from models.interview.likely import _banded, _nearest, levels_of
 
 NONE = np.full(3, np.nan)
 
@@ -78,3 +78,25 @@ def test_many_numbers_are_kept_as_a_few_levels() -> None:
     assert len(many) == 7
     assert many[0] < 100
     assert many[-1] > 900
+
+
+def test_the_chances_of_all_questions_are_those_of_each(likely: Likely) -> None:
+    weights = likely.weights(np.array([1.0, np.nan, np.nan]), np.array([40.0, np.nan]))
+    together = likely.chances_of(weights)
+    for question, table in enumerate(likely.chances[:3]):
+        assert likely.chance(weights, question).tobytes() == (weights[:, None] * np.array(table)).sum(0).tobytes()
+    assert np.concatenate([likely.chance(weights, at) for at in range(3)]).tobytes() == together.tobytes()
+
+
+@pytest.mark.parametrize("age", [-1.0, 29.5, 40.0, 70.0, 200.0])
+def test_a_person_is_coded_as_the_people_that_the_classes_were_learnt_from(likely: Likely, age: float) -> None:
+    for answers in ([1.0, 0.0, 4.5], [0.4, 0.5, 8.0], [np.nan, 1.0, 0.0]):
+        coded = np.hstack(
+            [_nearest(np.array([answers]), likely.levels), _banded(np.array([[age, np.nan]]), likely.edges)]
+        )[0]
+        logs = np.log(likely.shares)
+        for at in np.flatnonzero(coded >= 0):
+            logs = logs + np.log(np.array(likely.chances[at])[:, coded[at]])
+        weights = np.exp(logs - logs.max())
+        found = likely.weights(np.array(answers), np.array([age, np.nan]))
+        assert found.tobytes() == (weights / weights.sum()).tobytes()

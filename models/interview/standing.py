@@ -1,0 +1,41 @@
+"""Answers that stand: those on record that still hold, and in their place those of the interview at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from models.interview.questions import Item
+
+Answers = dict[str, float | None]
+
+
+class Recorded(NamedTuple):
+    """An answer on record, and how many days ago it was given."""
+
+    question: str
+    value: float
+    age: int
+
+
+def standing(items: Mapping[str, Item], recorded: Iterable[Recorded], told: Mapping[str, float | None]) -> Answers:
+    """Answers that need not be asked for.
+
+    Args:
+        items: the questions by name.
+        recorded: answers on record in the order of time: the last one to a question stays.
+        told: answers of this interview; None where somebody would not or could not say.
+
+    Returns:
+        Answers by question. Without those that no question allows: older records and other models may have had others.
+    """
+    held = {
+        one.question: one.value
+        for one in recorded
+        if one.question in items and one.age <= items[one.question].holds
+    }  # fmt: skip
+    return {
+        name: value
+        for name, value in {**held, **told}.items()
+        if name in items and (value is None or items[name].allows(value))
+    }
