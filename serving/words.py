@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from serving.preferences import preferences
+
 Language = Literal["fi", "sv", "en"]
 LANGUAGES: tuple[Language, ...] = ("fi", "sv", "en")
 
@@ -134,12 +136,6 @@ def number(value: float, places: int, language: Language) -> str:
 
 def language_of(accepted: str, default: Language) -> Language:
     """The language that an Accept-Language header asks for; `default` when it asks for none that is spoken here."""
-    wishes = []
-    for at, part in enumerate(accepted.split(",")):
-        tag, _, weight = part.strip().partition(";q=")
-        try:
-            wishes.append((-float(weight or 1), at, tag.partition("-")[0].strip().lower()))
-        except ValueError:
-            continue
+    wishes = [(-weight, at, tag.partition("-")[0]) for at, (tag, weight) in enumerate(preferences(accepted))]
     spoken = [tag for weight, _, tag in sorted(wishes) if tag in LANGUAGES and weight < 0]
     return next((language for language in LANGUAGES if spoken[:1] == [language]), default)
