@@ -25,10 +25,10 @@ BAR = 100.0
 
 @dataclass(frozen=True)
 class Share:
-    """One segment of an answer: its probability, the length of its bar, and what would be booked."""
+    """One segment of an answer: of how many patients in a hundred, how long its bar is, whether it is suggested."""
 
     name: str
-    probability: float
+    of_hundred: int
     bar: float
     is_suggested: bool
 
@@ -99,7 +99,11 @@ class Shown:
     def shares(self) -> list[Share]:
         """The probabilities, in rising order of need."""
         found = self.answer.probabilities or {}
-        return [Share(name, value, round(BAR * value, 2), name == self.kept.suggested) for name, value in found.items()]
+        of_hundred = whole(found, self.kept.suggested)
+        return [
+            Share(name, of_hundred[name], round(BAR * value, 2), name == self.kept.suggested)
+            for name, value in found.items()
+        ]
 
     @property
     def is_cautious(self) -> bool:
@@ -148,6 +152,23 @@ class Shown:
     def lane(self, name: str) -> str:
         """The name of a lane of the timeline."""
         return LANES[name][self.language]
+
+
+def whole(probabilities: Mapping[str, float], suggested: str | None) -> dict[str, int]:
+    """Probabilities as whole numbers that make a hundred together.
+
+    The suggested one is rounded by itself, as it is wherever it is told alone; the others, where they must, give way by
+    the least.
+    """
+    found = {
+        name: round(100 * value) if name == suggested else int(100 * value) for name, value in probabilities.items()
+    }
+    others = sorted(
+        (name for name in found if name != suggested), key=lambda name: found[name] - 100 * probabilities[name]
+    )
+    for name in others[: max(100 - sum(found.values()), 0)]:
+        found[name] += 1
+    return found
 
 
 def _told(answer: Answer, interviewer: Interviewer | None, language: Language) -> Iterator[tuple[str, str]]:
