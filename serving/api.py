@@ -223,7 +223,7 @@ def _document(app: FastAPI, release: Release) -> dict[str, Any]:
 
 def _pages(app: FastAPI, document: dict[str, Any]) -> None:
     page = docs_page.render(document)
-    headers = {"Content-Security-Policy": docs_page.POLICY, "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Security-Policy": docs_page.POLICY}
 
     @app.get("/", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)

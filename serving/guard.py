@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("tarve.serving")
 REQUESTS = logging.getLogger("tarve.requests")
+AS_SAID = (b"x-content-type-options", b"nosniff")
+"""Every answer is of the type that it says; a browser must not guess another one from what a record holds."""
 BODY_SECONDS = 7.0
 """How long a body may take to arrive."""
 
@@ -44,7 +46,7 @@ class Watch:
 
     The error stops here: one layer up the server would log its message, which may hold a value of the input. The log
     gets the error's type and the line of code, which hold none. The id is the caller's own where it offers one, and is
-    in every answer.
+    in every answer, as is that its type is not to be guessed.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -63,7 +65,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", named.encode())]}
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", named.encode()), AS_SAID]}
             await send(message)
 
         try:
