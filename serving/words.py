@@ -91,6 +91,15 @@ TABLES: Mapping[str, Mapping[Language, str]] = {
     "vouchers": {"fi": "palvelusetelit", "sv": "servicesedlar", "en": "vouchers"},
     "history": {"fi": "historia", "sv": "historik", "en": "history"},
 }
+RECORDS: Mapping[str, Mapping[Language, str]] = {
+    "patient": {"fi": "potilaan tiedot", "sv": "patientuppgifter", "en": "patient"},
+    "encounters": {"fi": "käynnit", "sv": "besök", "en": "visits"},
+    "procedures": {"fi": "toimenpiteet", "sv": "åtgärder", "en": "procedures"},
+    "conditions": {"fi": "diagnoosit", "sv": "diagnoser", "en": "diagnoses"},
+    "observations": {"fi": "löydökset", "sv": "fynd", "en": "observations"},
+    "appointments": {"fi": "ajanvaraukset", "sv": "tidsbokningar", "en": "appointments"},
+}
+"""What is read from a record system, by its key."""
 _SAID: Mapping[str, Mapping[Language, str]] = {
     r"the patient is unknown": {"fi": "potilas on tuntematon", "sv": "patienten är okänd"},
     r"it happened before the patient was born": {
@@ -111,6 +120,15 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
     r"members that are no table which the service reads were ignored": {
         "fi": "kentät, joita palvelu ei lue, jätettiin huomiotta",
         "sv": "fält som tjänsten inte läser lämnades utan avseende"},
+    r"was not given and could not be fetched": {
+        "fi": "ei annettu eikä voitu hakea", "sv": "gavs inte och kunde inte hämtas"},
+    r"rows of another patient were left out": {
+        "fi": "toisen potilaan tietoja jätettiin pois", "sv": "uppgifter om en annan patient lämnades bort"},
+    r"a tooth that its coding does not tell": {
+        "fi": "hammas, jota koodi ei kerro", "sv": "en tand som koden inte anger"},
+    r"several teeth": {"fi": "useita hampaita", "sv": "flera tänder"},
+    r"a site that is no known tooth": {
+        "fi": "kohta, joka ei ole tunnettu hammas", "sv": "ett ställe som inte är en känd tand"},
 }  # fmt: skip
 """Sentences of the checks, as patterns; the service says them in English."""
 
@@ -118,6 +136,11 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
 def word(words: Mapping[str, Mapping[Language, str]], name: str, language: Language) -> str:
     """A word in a language; a name that nobody translated stays as it is."""
     return words[name][language] if name in words else name
+
+
+def source(table: str, language: Language) -> str:
+    """The name of a table, or of a part of a record system."""
+    return word(RECORDS if table in RECORDS else TABLES, table, language)
 
 
 def said(sentence: str, language: Language) -> str:

@@ -22,7 +22,7 @@ from serving.cds.call import Call, Spelled
 from serving.cds.phrases import phrase, plain, summary
 from serving.tenants import Tenant
 from serving.wire import Answer, Words
-from serving.words import PROFESSIONS, TEXTS, Language, number, said, word
+from serving.words import PROFESSIONS, TEXTS, Language, number, said, source, word
 
 OVER: Container[object] = ("arrived", "checked-in", "fulfilled", "cancelled", "noshow", "entered-in-error")
 """Of the states of an Appointment those in which nothing is left to book."""
@@ -119,9 +119,9 @@ def _history(given: Answer, language: Language) -> str:
 
 def _oddities(given: Answer, language: Language) -> Iterator[str]:
     for row in given.set_aside:
-        yield f"{row.table}: {row.rows}, {said(row.reason, language)}"
+        yield f"{source(row.table, language)}: {row.rows}, {said(row.reason, language)}"
     for notice in given.notices:
-        yield f"{notice.table}: {notice.rows or ''} {said(notice.says, language)}"
+        yield f"{source(notice.table, language)}: {notice.rows or ''} {said(notice.says, language)}"
 
 
 def _headline(given: Answer, call: Call, language: Language) -> str:

@@ -11,11 +11,11 @@ from features.families import Label
 from models.interview import Item
 from serving.advice import OverrideReason, override_reasons
 from serving.desk import Desk
-from serving.pages.words import LANES, PAGE, RECORDS, ago, listed
+from serving.pages.words import LANES, PAGE, ago, listed
 from serving.questions import Interviewer
 from serving.storage.ledger import Kept
 from serving.wire import Answer, Appointment
-from serving.words import SEGMENTS, TABLES, Language, word
+from serving.words import SEGMENTS, Language, source, word
 
 OLD_DAYS = 365
 """A latest event as old as this is worth a question to the patient; a convention of the page."""
@@ -147,7 +147,7 @@ class Shown:
 
     def source(self, table: str) -> str:
         """The name of a table or of a part of a record system."""
-        return word({**TABLES, **RECORDS}, table, self.language)
+        return source(table, self.language)
 
     def lane(self, name: str) -> str:
         """The name of a lane of the timeline."""

@@ -378,14 +378,6 @@ ROLES: Texts = {
     "officer": {"fi": "viranhaltija", "sv": "tjänsteinnehavare", "en": "officer"},
 }
 
-RECORDS: Texts = {
-    "patient": {"fi": "potilaan tiedot", "sv": "patientuppgifter", "en": "patient"},
-    "encounters": {"fi": "käynnit", "sv": "besök", "en": "visits"},
-    "procedures": {"fi": "toimenpiteet", "sv": "åtgärder", "en": "procedures"},
-    "conditions": {"fi": "diagnoosit", "sv": "diagnoser", "en": "diagnoses"},
-}
-"""What is read from a record system, by its key."""
-
 LANES: Texts = {
     "urgent": {"fi": "kiireelliset käynnit", "sv": "brådskande besök", "en": "urgent visits"},
     "visits": {"fi": "muut käynnit", "sv": "övriga besök", "en": "other visits"},

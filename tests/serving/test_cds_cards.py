@@ -410,6 +410,35 @@ def test_resources_of_another_patient_are_left_out_and_counted(client: Client) -
     assert "45 days ago" in card["detail"]
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fi", ["löydökset: ei annettu eikä voitu hakea", "historia: 1 toisen potilaan tietoja jätettiin pois",
+                "toimenpiteet: 1 useita hampaita", "käynnit: 1, tapahtunut arviointihetkellä tai sen jälkeen"]),
+        ("sv", ["fynd: gavs inte och kunde inte hämtas", "historik: 1 uppgifter om en annan patient lämnades bort",
+                "åtgärder: 1 flera tänder", "besök: 1, inträffade vid eller efter tidpunkten"]),
+        ("en", ["observations: was not given and could not be fetched",
+                "history: 1 rows of another patient were left out", "procedures: 1 several teeth",
+                "visits: 1, it happened at or after the moment"]),
+    ],
+)  # fmt: skip
+def test_what_is_odd_about_a_record_is_told_in_the_language_of_the_card(
+    client: Client, language: str, told: list[str]
+) -> None:
+    stranger = {**encounter(9, "2026-10-07"), "subject": {"reference": "Patient/other"}}
+    fdi = "urn:iso:std:iso:3950"
+    two = {**procedure(1, "2025-01-02", "SFA20"), "bodySite": [{"coding": [{"system": fdi, "code": "11"}]},
+                                                              {"coding": [{"system": fdi, "code": "12"}]}]}  # fmt: skip
+    given = record(
+        encounters=bundle(encounter(1, "2025-01-02"), encounter(2, "2027-01-02"), stranger),
+        procedures=bundle(two),
+        observations=...,
+    )
+    detail = client.cards(prefetch=given, headers={"Accept-Language": language})[0]["detail"]
+    for one in told:
+        assert f"- {one}" in detail.splitlines()
+
+
 def test_a_birth_date_to_come_is_not_known(client: Client) -> None:
     unborn = {**record()["patient"], "birthDate": "2030-01-01"}
     assert client.cards(prefetch=record(patient=unborn))[0]["summary"]
