@@ -80,6 +80,7 @@ def create_app(
     _other_routes(app, release, metrics, now)
     _pages(app, _document(app, release))
     _require_rules(app)
+    _answer_heads(app)
     _guard(app, house, metrics, gate, now)
     metrics.know(route.path for route in app.routes if hasattr(route, "path"))
     return app
@@ -96,6 +97,7 @@ def create_app_without_model(house: House, now: Callable[[], datetime], metrics:
     app = _empty()
     _voucher_routes(app, house, None, now)
     _metrics_route(app, metrics)
+    _answer_heads(app)
     _guard(app, house, metrics, page_gate(house, now), now)
     return app
 
@@ -158,6 +160,16 @@ def _require_rules(app: FastAPI) -> None:
         raise RuntimeError(f"routes without a row in serving.access.ROUTES, or rows without a route: {sorted(unruled)}")
 
 
+def _answer_heads(app: FastAPI) -> None:
+    """Answer HEAD wherever GET is answered, as every server must; FastAPI leaves it out, and the document stays short.
+
+    The server sends no body then.
+    """
+    for route in app.routes:
+        if isinstance(route, Route) and route.methods is not None and "GET" in route.methods:
+            route.methods.add("HEAD")
+
+
 def _other_routes(app: FastAPI, release: Release, metrics: Metrics, now: Callable[[], datetime]) -> None:
     @app.get(
         "/v1/model", operation_id="model", summary="What runs here", response_model=ModelCard, responses=refusals()
@@ -211,7 +223,7 @@ def _document(app: FastAPI, release: Release) -> dict[str, Any]:
 
 def _pages(app: FastAPI, document: dict[str, Any]) -> None:
     page = docs_page.render(document)
-    headers = {"Content-Security-Policy": docs_page.POLICY, "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Security-Policy": docs_page.POLICY}
 
     @app.get("/", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)

@@ -22,6 +22,7 @@ from serving.desk import Desk, actor
 from serving.faults import named, refusals
 from serving.guard import Refused
 from serving.metrics import Metrics
+from serving.preferences import preferences
 from serving.reading import Posted, posted, read
 from serving.risk import MEDIA_TYPE, risk_assessment
 from serving.storage.ledger import Choice, ContradictionError, Kept, KeyReusedError
@@ -334,18 +335,10 @@ def _shown(made: dict[str, Any]) -> dict[str, Any]:
 def _wants_fhir(accepted: str) -> bool:
     """Whether an Accept header prefers FHIR to plain JSON; without a preference the answer is plain JSON."""
     weights = {"json": 0.0, "fhir": 0.0}
-    for part in accepted.lower().split(","):
-        kind, *parameters = (word.strip() for word in part.split(";"))
-        weight = next((_weight(word[2:]) for word in parameters if word.startswith("q=")), 1.0)
+    for kind, weight in preferences(accepted):
         if kind in {MEDIA_TYPE, "application/json+fhir"}:
             weights["fhir"] = max(weights["fhir"], weight)
         elif kind in {"application/json", "application/*", "*/*"}:
             weights["json"] = max(weights["json"], weight)
-    return weights["fhir"] > weights["json"] or (weights["fhir"] > 0 and "application/json" not in accepted.lower())
-
-
-def _weight(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    names_only_fhir = weights["fhir"] > 0 and "application/json" not in (kind for kind, _ in preferences(accepted))
+    return weights["fhir"] > weights["json"] or (names_only_fhir and weights["fhir"] == weights["json"])

@@ -44,7 +44,7 @@ def named(faults: Sequence[Any], within: str = "") -> list[tuple[str, str]]:
         within: the part of the body that was looked at.
     """
     found = [fault | {"loc": ("body", *fault["loc"])} for fault in faults] if within else list(faults)
-    said = [(_place(within, _where(fault)), _what(fault)) for fault in found[:MOST_FAULTS]]
+    said = [(_place(within, _where(fault)), _what(fault, within)) for fault in found[:MOST_FAULTS]]
     more = len(found) - len(said)
     return [*said, *([("body", f"{more} more members are wrong")] if more else [])]
 
@@ -64,11 +64,11 @@ def _where(fault: Any) -> str:
     return "".join(parts).lstrip(".") or "body"
 
 
-def _what(fault: Any) -> str:
+def _what(fault: Any, within: str) -> str:
     if fault["type"] == OURS:
         return str(fault["msg"])
     if fault["loc"] == ("body",) and fault["type"] != "missing":
-        return "must be a JSON object, sent as Content-Type: application/json"
+        return f"must be a JSON object{'' if within else ', sent as Content-Type: application/json'}"
     return WHAT.get(fault["type"], "is not valid")
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("tarve.serving")
 REQUESTS = logging.getLogger("tarve.requests")
+AS_SAID = (b"x-content-type-options", b"nosniff")
+"""Every answer is of the type that it says; a browser must not guess another one from what a record holds."""
+BODY_SECONDS = 7.0
+"""How long a body may take to arrive."""
 
 
 class Refused(Exception):  # noqa: N818 - it reads as what it says
@@ -42,7 +46,7 @@ class Watch:
 
     The error stops here: one layer up the server would log its message, which may hold a value of the input. The log
     gets the error's type and the line of code, which hold none. The id is the caller's own where it offers one, and is
-    in every answer.
+    in every answer, as is that its type is not to be guessed.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -61,7 +65,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", named.encode())]}
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", named.encode()), AS_SAID]}
             await send(message)
 
         try:
@@ -96,17 +100,26 @@ def _place(error: Exception) -> str:
 
 
 class SizeLimit:
-    """Refuse a body above a number of bytes before anything reads it."""
+    """Refuse a body above a number of bytes, or one that does not arrive in time, before anything reads it.
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
-        self.app, self.most_bytes = app, most_bytes
+    A caller's slowness is the caller's: it is told so (408), before the front gives the request up as ours (504).
+    """
+
+    def __init__(self, app: ASGIApp, most_bytes: int, seconds: float = BODY_SECONDS) -> None:
+        self.app, self.most_bytes, self._seconds = app, most_bytes, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is small enough."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        messages = [] if self._announced(scope) > self.most_bytes else await self._read(receive)
+        try:
+            async with asyncio.timeout(self._seconds):
+                messages = [] if self._announced(scope) > self.most_bytes else await self._read(receive)
+        except TimeoutError:
+            late = refusal(408, ("body", "did not arrive in time"), headers={"Connection": "close"})
+            await late(scope, receive, send)
+            return
         if not messages:
             what = f"is larger than {self.most_bytes:,} bytes; post only what the model reads"
             await refusal(413, ("body", what), headers={"Connection": "close"})(scope, receive, send)

@@ -25,6 +25,7 @@ os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import bentoml
+from uvicorn.config import HTTP_PROTOCOLS
 
 from serving import logs
 from serving.front import Before, Front
@@ -37,6 +38,9 @@ AT_ONCE = 256
 DRAIN = float(os.environ.get("TARVE_DRAIN_SECONDS", "1"))
 
 front = Front(SECONDS, AT_ONCE)
+
+# BentoML leaves the protocol to uvicorn's choice, and passes no other on.
+HTTP_PROTOCOLS["auto"] = "serving.connection:Connection"
 
 
 @bentoml.service(

@@ -167,8 +167,23 @@ class FetchedKeys:
             self._fetched = self.clock()
             # When it fails the last good keys serve on; without any the token is refused.
             with suppress(httpx.HTTPError, JoseError, ValueError, KeyError, TypeError):
-                self._keys = KeySet.import_key_set(self.fetch(self.url))
+                self._keys = readable_keys(self.fetch(self.url))
         return self._keys
+
+
+def readable_keys(said: Any) -> KeySet:
+    """The keys of a JWK Set that can be read; the others are passed over, as RFC 7517 (section 5) wants it.
+
+    A set without any is one too: its issuer has withdrawn them.
+
+    Raises:
+        KeyError, TypeError: it is no JWK Set.
+    """
+    found: list[Any] = []
+    for one in said["keys"]:
+        with suppress(JoseError, ValueError, KeyError, TypeError, AttributeError):
+            found += KeySet.import_key_set({"keys": [one]}).keys
+    return KeySet(found)
 
 
 @dataclass(frozen=True)

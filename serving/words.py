@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from features.families import LANGUAGES, Label, Language
+from serving.preferences import preferences
 
 Texts: TypeAlias = Mapping[str, Label]
 """Texts of the service by name."""
@@ -75,6 +76,15 @@ TABLES: Texts = {
     "vouchers": Label("palvelusetelit", "servicesedlar", "vouchers"),
     "history": Label("historia", "historik", "history"),
 }
+RECORDS: Texts = {
+    "patient": Label("potilaan tiedot", "patientuppgifter", "patient"),
+    "encounters": Label("käynnit", "besök", "visits"),
+    "procedures": Label("toimenpiteet", "åtgärder", "procedures"),
+    "conditions": Label("diagnoosit", "diagnoser", "diagnoses"),
+    "observations": Label("löydökset", "fynd", "observations"),
+    "appointments": Label("ajanvaraukset", "tidsbokningar", "appointments"),
+}
+"""What is read from a record system, by its key."""
 _SAID: Mapping[str, Mapping[Language, str]] = {
     r"the patient is unknown": {"fi": "potilas on tuntematon", "sv": "patienten är okänd"},
     r"it happened before the patient was born": {
@@ -95,6 +105,15 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
     r"members that are no table which the service reads were ignored": {
         "fi": "kentät, joita palvelu ei lue, jätettiin huomiotta",
         "sv": "fält som tjänsten inte läser lämnades utan avseende"},
+    r"was not given and could not be fetched": {
+        "fi": "ei annettu eikä voitu hakea", "sv": "gavs inte och kunde inte hämtas"},
+    r"rows of another patient were left out": {
+        "fi": "toisen potilaan tietoja jätettiin pois", "sv": "uppgifter om en annan patient lämnades bort"},
+    r"a tooth that its coding does not tell": {
+        "fi": "hammas, jota koodi ei kerro", "sv": "en tand som koden inte anger"},
+    r"several teeth": {"fi": "useita hampaita", "sv": "flera tänder"},
+    r"a site that is no known tooth": {
+        "fi": "kohta, joka ei ole tunnettu hammas", "sv": "ett ställe som inte är en känd tand"},
 }  # fmt: skip
 """Sentences of the checks, as patterns; the service says them in English."""
 
@@ -102,6 +121,11 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
 def word(words: Texts, name: str, language: Language) -> str:
     """A word in a language; a name that nobody translated stays as it is."""
     return words[name][language] if name in words else name
+
+
+def source(table: str, language: Language) -> str:
+    """The name of a table, or of a part of a record system."""
+    return word(RECORDS if table in RECORDS else TABLES, table, language)
 
 
 def said(sentence: str, language: Language) -> str:
@@ -120,12 +144,6 @@ def number(value: float, places: int, language: Language) -> str:
 
 def language_of(accepted: str, default: Language) -> Language:
     """The language that an Accept-Language header asks for; `default` when it asks for none that is spoken here."""
-    wishes = []
-    for at, part in enumerate(accepted.split(",")):
-        tag, _, weight = part.strip().partition(";q=")
-        try:
-            wishes.append((-float(weight or 1), at, tag.partition("-")[0].strip().lower()))
-        except ValueError:
-            continue
+    wishes = [(-weight, at, tag.partition("-")[0]) for at, (tag, weight) in enumerate(preferences(accepted))]
     spoken = [tag for weight, _, tag in sorted(wishes) if tag in LANGUAGES and weight < 0]
     return next((language for language in LANGUAGES if spoken[:1] == [language]), default)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
@@ -16,8 +17,10 @@ from serving.guard import Refused
 
 STAFF = ("Practitioner", "PractitionerRole")
 MOST_APPOINTMENTS = 50
-_ODD = re.compile(rb"\A\xef\xbb\xbf|\\u[dD][89a-fA-F]")
-"""What makes another attempt at reading worth its time."""
+_ODD = re.compile(rb"\A\xef\xbb\xbf|\\u[dD][89a-fA-F]|\d{20}|[eE][+-]?\d{3}")
+"""What makes another attempt at reading worth its time: a mark, half of a pair, a number out of all bounds."""
+_EXACT = 18
+"""Digits of a whole number that every reader holds exactly."""
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 
 
@@ -72,8 +75,7 @@ def read_call(body: bytes, hook: str) -> Call:
     return Call(
         patient_id=patient.removeprefix("Patient/"),
         user=_user(context.get("userId")),
-        # As they were sent, to the last half of a pair: a suggestion echoes them.
-        appointments=tuple(_appointments(_object(sent.get("context")).get("appointments"))),
+        appointments=_proposed(body, sent),
         prefetch=_object(said.get("prefetch")),
         fhir_server=server.rstrip("/") if isinstance(server, str) else None,
         token=token if isinstance(token, str) and token.isascii() and token.isprintable() else None,
@@ -96,7 +98,7 @@ def _read(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         sent = said = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         try:
-            sent = json.loads(body) if _ODD.search(body) else None
+            sent = exactly(body) if _ODD.search(body) else None
             said = read_json(body)
         except (ValueError, RecursionError):
             raise Refused(400, "body", f"is not valid JSON at character {error.pos}") from None
@@ -109,7 +111,7 @@ def read_json(body: bytes) -> Any:
     """JSON, also behind a byte order mark, and with question marks for halves of surrogate pairs.
 
     Clients that cut a text after so many letters cut some emoji in two, and write the half as an escape. It is JSON by
-    its grammar, but no text.
+    its grammar, but no text; and a number that is larger than any float is JSON too. Such a one is read as null.
 
     Raises:
         ValueError: it is no JSON.
@@ -120,7 +122,52 @@ def read_json(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         if not _ODD.search(body):
             raise
-        return orjson.loads(json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace"))
+        read = json.loads(body, parse_float=_finite, parse_int=_whole, parse_constant=_refuse)
+        return orjson.loads(json.dumps(read, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def exactly(body: bytes) -> Any:
+    """JSON with halves of pairs as they are, and numbers that a reader would round as they are spelled.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(body, parse_float=Spelled, parse_int=_whole_spelled, parse_constant=_refuse)
+
+
+class Spelled(float):
+    """A number that knows how it was spelled."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read it."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+def _whole_spelled(text: str) -> int | Spelled:
+    return int(text) if len(text) <= _EXACT else Spelled(text)
+
+
+def _whole(text: str) -> int | float | None:
+    return int(text) if len(text) <= _EXACT else _finite(text)
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _refuse(_: str) -> None:
+    """NaN and the infinities, which are no JSON.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError
 
 
 def _object(value: object) -> dict[str, Any]:
@@ -133,13 +180,41 @@ def _user(value: object) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 2 and all(_ID.fullmatch(part) for part in parts) else None
 
 
+def _proposed(body: bytes, sent: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The appointments as they were sent, to the last half of a pair and the last digit: a suggestion echoes them."""
+    found = tuple(_appointments(_object(sent.get("context")).get("appointments")))
+    if not _may_be_rounded(found):
+        return found
+    try:
+        return tuple(_appointments(exactly(body)["context"]["appointments"]))
+    except RecursionError:
+        return found
+
+
+def _may_be_rounded(value: object) -> bool:
+    """Whether there is a number that was perhaps spelled otherwise than we would spell it."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, float):
+            return True
+        if isinstance(one, dict | list | tuple):
+            waiting += one.values() if isinstance(one, dict) else one
+    return False
+
+
 def _appointments(value: object) -> Iterator[dict[str, Any]]:
     """The appointments of a Bundle, of a bare list of them or of entries, or the only one."""
     found = 0
-    for resource in unpacked(_entries_as_resources(value)):
+    for resource in resources_of(value):
         if resource.get("resourceType") == "Appointment" and found < MOST_APPOINTMENTS:
             found += 1
             yield resource
+
+
+def resources_of(value: object) -> Iterator[dict[str, Any]]:
+    """The resources of a Bundle, of a list of them or of entries, or the only one, each with its own id."""
+    return unpacked(_entries_as_resources(value))
 
 
 def _entries_as_resources(value: object) -> object:

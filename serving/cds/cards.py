@@ -8,7 +8,7 @@ appointment to take, and neither probabilities nor clinical reasons.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +17,16 @@ from uuid import uuid4
 import orjson
 
 from features.families import Language
+from records.clock import HELSINKI
 from serving.advice import override_reasons
-from serving.cds.call import Call
+from serving.cds.call import Call, Spelled
 from serving.cds.phrases import phrase, plain, summary
 from serving.tenants import Tenant
 from serving.wire import Answer, Words
-from serving.words import PROFESSIONS, TEXTS, number, said, word
+from serving.words import PROFESSIONS, TEXTS, number, said, source, word
+
+OVER: Container[object] = ("arrived", "checked-in", "fulfilled", "cancelled", "noshow", "entered-in-error")
+"""Of the states of an Appointment those in which nothing is left to book."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,15 @@ class Desktop:
 def cards(given: Answer, call: Call, desktop: Desktop) -> list[dict[str, Any]]:
     """The cards of an assessment; a link to the clinician's page stands alone on a card of its own."""
     main = _card(given, desktop, _headline(given, call, desktop.language))
-    change = _suggestion(given, call, desktop)
+    proposed = _first(call)
+    changed = None if proposed is None else changed_appointment(proposed, given, desktop)
+    fits = changed is not None and changed == proposed
+    change = None if changed is None or fits else _suggestion(changed, given, desktop)
     if call.is_by_staff:
-        main["detail"] = detail(given, desktop.language, fits=bool(call.appointments) and change is None)
+        main["detail"] = detail(given, desktop.language, fits=fits)
         main["overrideReasons"] = _reasons(desktop)
     else:
-        main["detail"] = plain(phrase("fits", desktop.language)) if call.appointments and not change else ""
+        main["detail"] = plain(phrase("fits", desktop.language)) if fits else ""
     if change is not None:
         main["suggestions"], main["selectionBehavior"] = [change], "at-most-one"
     found = [{name: value for name, value in main.items() if value}]
@@ -113,9 +120,9 @@ def _history(given: Answer, language: Language) -> str:
 
 def _oddities(given: Answer, language: Language) -> Iterator[str]:
     for row in given.set_aside:
-        yield f"{row.table}: {row.rows}, {said(row.reason, language)}"
+        yield f"{source(row.table, language)}: {row.rows}, {said(row.reason, language)}"
     for notice in given.notices:
-        yield f"{notice.table}: {notice.rows or ''} {said(notice.says, language)}"
+        yield f"{source(notice.table, language)}: {notice.rows or ''} {said(notice.says, language)}"
 
 
 def _headline(given: Answer, call: Call, language: Language) -> str:
@@ -170,14 +177,10 @@ def _reasons(desktop: Desktop) -> list[dict[str, str]]:
     ]
 
 
-def _suggestion(given: Answer, call: Call, desktop: Desktop) -> dict[str, Any] | None:
-    """The suggestion to change the first of the proposed appointments; None when there is none to change."""
-    proposed = _first(call)
-    if proposed is None:
-        return None
-    changed = changed_appointment(proposed, given, desktop)
+def _suggestion(changed: dict[str, Any], given: Answer, desktop: Desktop) -> dict[str, Any] | None:
+    """The suggestion to change an appointment so; None when it cannot be written."""
     written = _written(changed)
-    if changed == proposed or written is None:
+    if written is None:
         return None
     values = _appointment(given, desktop.language)
     action = {"type": "update", "description": phrase("change", desktop.language, **values), "resource": written}
@@ -190,20 +193,28 @@ def _suggestion(given: Answer, call: Call, desktop: Desktop) -> dict[str, Any] |
 
 
 def _written(appointment: dict[str, Any]) -> orjson.Fragment | None:
-    """An appointment as JSON; None when it is nested more deeply than can be written."""
+    """An appointment as JSON; None when it cannot be written: nested too deeply, or too odd in several ways at once."""
     try:
-        return orjson.Fragment(orjson.dumps(appointment))
+        return orjson.Fragment(orjson.dumps(appointment, default=_as_spelled))
     except orjson.JSONEncodeError:
-        pass  # nested deeply, or with half a surrogate pair in it: slower, but as it was sent
+        pass  # nested deeply, or with half a surrogate pair in it: slower, and with numbers as we spell them
     try:
-        return orjson.Fragment(json.dumps(appointment))
-    except RecursionError:
+        return orjson.Fragment(json.dumps(appointment, allow_nan=False))
+    except (RecursionError, ValueError):
         return None
 
 
+def _as_spelled(number: Spelled) -> orjson.Fragment:
+    return orjson.Fragment(number.text)
+
+
 def _first(call: Call) -> dict[str, Any] | None:
-    """The earliest of the appointments that are this patient's and can be named in an update."""
-    named = [one for one in call.appointments if isinstance(one.get("id"), str) and _is_for(one, call.patient_id)]
+    """The earliest of the appointments that are this patient's, still to come, and can be named in an update."""
+    named = [
+        one
+        for one in call.appointments
+        if isinstance(one.get("id"), str) and one.get("status") not in OVER and _is_for(one, call.patient_id)
+    ]
     starting = [one for one in named if _moment(one.get("start")) is not None]
     return min(starting, key=lambda one: _stamp(one["start"])) if starting else next(iter(named), None)
 
@@ -254,17 +265,20 @@ def _is_of_system(concept: object, system: str) -> bool:
 
 
 def _moment(text: object) -> datetime | None:
-    """An instant with its offset; None when there is none, or its end would be in no calendar."""
+    """A moment, also one without an offset; None when there is none, or its end would be in no calendar."""
     try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+        found = datetime.fromisoformat(text) if isinstance(text, str) and len(text) > len("2026-12-01") else None
     except ValueError:
         return None
-    return found if found is not None and found.tzinfo is not None and found.year < 9999 else None
+    return found if found is not None and 1 < found.year < 9999 else None
 
 
 def _stamp(text: str) -> float:
+    """Seconds by which moments are ordered; one without an offset is taken as Helsinki's."""
     found = _moment(text)
-    return found.timestamp() if found is not None else 0.0
+    if found is None:
+        return 0.0
+    return (found if found.tzinfo is not None else found.replace(tzinfo=HELSINKI)).timestamp()
 
 
 def _like(text: str, moment: datetime) -> str:

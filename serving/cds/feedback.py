@@ -80,7 +80,7 @@ def _one(item: Any, where: str) -> Feedback:
         raise Refused(400, f"{where}.overrideReason.userComment", f"is longer than {MOST_COMMENT:,} letters")
     return Feedback(
         id=str(uuid4()),
-        card_id=item["card"],
+        card_id=_uuid(item["card"]) or item["card"],
         outcome=item["outcome"],
         suggestions=tuple(_suggestions(item.get("acceptedSuggestions"))),
         reason_code=_reason(override.get("reason")),
@@ -92,15 +92,16 @@ def _one(item: Any, where: str) -> Feedback:
 def _suggestions(value: object) -> Iterator[str]:
     for one in value if isinstance(value, list) else ():
         name = one.get("id") if isinstance(one, dict) else one
-        if isinstance(name, str) and _is_uuid(name):
-            yield name
+        if isinstance(name, str) and (known := _uuid(name)) is not None:
+            yield known
 
 
-def _is_uuid(text: str) -> bool:
+def _uuid(text: str) -> str | None:
+    """A UUID as we spell it, for some clients write it in capitals; None when it is none."""
     try:
-        return bool(UUID(text))
+        return str(UUID(text))
     except ValueError:
-        return False
+        return None
 
 
 def _reason(value: object) -> str | None:

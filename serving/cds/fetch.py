@@ -99,7 +99,7 @@ class FhirServer:
         while following is not None:
             self._budget.take_page()
             page = await self._page(client, self._safe(following))
-            if page.get("resourceType") == "OperationOutcome":
+            if has_failed(page):
                 raise FetchError("an OperationOutcome")
             pages.append(page)
             following = next_page(page)
@@ -148,6 +148,26 @@ def next_page(bundle: Mapping[str, Any]) -> str | None:
         return None
     named = [one.get("url") for one in links if isinstance(one, dict) and one.get("relation") == "next"]
     return str(named[0]) if named else None
+
+
+def has_failed(found: Mapping[str, Any]) -> bool:
+    """Whether something is no resource, or says that there is none to be had.
+
+    An OperationOutcome does, and a Bundle that holds an error and nothing else; hints beside what was found do not.
+    """
+    kind = found.get("resourceType")
+    if kind != "Bundle":
+        return not isinstance(kind, str) or kind == "OperationOutcome"
+    entries = found.get("entry")
+    held = [one.get("resource") for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+    outcomes = [one for one in held if isinstance(one, dict) and one.get("resourceType") == "OperationOutcome"]
+    return 0 < len(outcomes) == len(held) and any(map(_is_error, outcomes))
+
+
+def _is_error(outcome: Mapping[str, Any]) -> bool:
+    issues = outcome.get("issue")
+    several = issues if isinstance(issues, list) else []
+    return any(isinstance(one, dict) and one.get("severity") in {"error", "fatal"} for one in several)
 
 
 def addressed(template: str, patient_id: str) -> str:

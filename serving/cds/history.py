@@ -10,6 +10,7 @@ from typing import Any
 from records.clock import HELSINKI
 from records.person import Person, Row
 from records.sources.fhir import from_resources
+from records.sources.fhir.rows import KINDS
 from serving.wire import READ, Notice
 
 SOURCE = "fhir"
@@ -40,7 +41,9 @@ def patient_history(
     """
     batch = from_resources(resources, source=SOURCE)
     notices = [Notice(table=key, says="was not given and could not be fetched", rows=0) for key in missing]
-    notices += [Notice(table=kind, says=what, rows=rows) for (kind, what), rows in sorted(batch.notices.items())]
+    notices += [
+        Notice(table=KINDS[kind][0], says=what, rows=rows) for (kind, what), rows in sorted(batch.notices.items())
+    ]
     found = {name: rows.to_pylist() for name, rows in batch.tables.items() if name in {"patients", *READ}}
     people = found.pop("patients", [])
     own = {name: [row for row in rows if row["patient_id"] in {None, patient_id}] for name, rows in found.items()}

@@ -6,14 +6,14 @@ of several pages. Nothing is no history; what was not given is not nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from records.sources.fhir.read import unpacked
-from serving.cds.call import Call
+from serving.cds.call import Call, resources_of
 from serving.cds.discovery import WANTED
-from serving.cds.fetch import FhirServer, addressed, next_page
+from serving.cds.fetch import FhirServer, addressed, has_failed, next_page
 from serving.tenants import Tenant
 
 Connect = Callable[[str, str | None], FhirServer]
@@ -54,7 +54,7 @@ async def gather(call: Call, tenant: Tenant, connect: Connect) -> Gathered:
     if lacking and call.has_fhir_id and call.fhir_server in tenant.fhir_servers:
         asked = {key: parts.pages.get(key) or addressed(WANTED[key].template, call.patient_id) for key in lacking}
         fetched = await connect(call.fhir_server or "", call.token).fetch(asked, parts.begun)
-        parts.whole |= {key: found for key, found in fetched.items() if _is_of(key, found, call)}
+        parts.whole |= {key: kept for key, found in fetched.items() if (kept := _of(key, found, call)) is not None}
     resources = [resource for key in WANTED if key in parts.whole for resource in unpacked(parts.whole[key])]
     return Gathered(resources, tuple(key for key in WANTED if key not in parts.whole))
 
@@ -71,8 +71,8 @@ def _given(call: Call) -> _Parts:
             continue
         elif (following := _following(value)) is not None:
             parts.begun[key], parts.pages[key] = [value], following
-        elif _is_of(key, [value], call):
-            parts.whole[key] = [value]
+        elif (kept := _of(key, [value], call)) is not None:
+            parts.whole[key] = kept
     return parts
 
 
@@ -84,22 +84,20 @@ def _unwrapped(value: object) -> object:
 
 
 def _has_failed(value: dict[str, Any] | list[Any]) -> bool:
-    if not isinstance(value, dict):
-        return False
-    kind = value.get("resourceType")
-    return not isinstance(kind, str) or kind == "OperationOutcome"
+    return isinstance(value, dict) and has_failed(value)
 
 
 def _following(value: dict[str, Any] | list[Any]) -> str | None:
     return next_page(value) if isinstance(value, dict) else None
 
 
-def _is_of(key: str, found: list[Any], call: Call) -> bool:
-    """Whether what was found under a key can be what was asked for: under `patient`, the patient of the call."""
-    return key != "patient" or any(
-        resource.get("resourceType") == "Patient" and resource.get("id") == call.patient_id for resource in _all(found)
-    )
+def _of(key: str, found: list[Any], call: Call) -> list[Any] | None:
+    """What was found under a key; None when it cannot be what was asked for: under `patient`, the patient of the call.
 
-
-def _all(found: list[Any]) -> Iterator[Mapping[str, Any]]:
-    yield from unpacked(found)
+    A patient without an id was asked for by that id.
+    """
+    if key != "patient":
+        return found
+    people = [one for value in found for one in resources_of(value) if one.get("resourceType") == "Patient"]
+    own = next((one for one in people if one.get("id", call.patient_id) == call.patient_id), None)
+    return None if own is None else [own | {"id": call.patient_id}]

@@ -26,10 +26,9 @@ from serving.desk import Asked, Desk, actor
 from serving.guard import Refused
 from serving.pages import smart
 from serving.pages.sessions import Session
-from serving.pages.words import RECORDS
 from serving.tenants import SmartClient, Tenant
 from serving.tokens import Caller
-from serving.words import word
+from serving.words import source
 
 if TYPE_CHECKING:
     from serving.pages.routes import Pages
@@ -113,7 +112,7 @@ class Launches:
             gathered = await gather(call, tenant, self._connect)
             if gathered.missing_required:
                 language = self._renderer.language(request)
-                missing = ", ".join(word(RECORDS, key, language) for key in gathered.missing_required)
+                missing = ", ".join(source(key, language) for key in gathered.missing_required)
                 return self._renderer.fault(request, 502, "no_record", missing=missing)
             name = await self._assessed(gathered, caller, launched.patient)
         path = f"/assessments/{name}{'/reasons' if 'record' in caller.scopes else ''}"

@@ -139,7 +139,6 @@ class Renderer:
             "Cache-Control": "no-store",
             "Content-Security-Policy": policy,
             "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Vary": "Cookie, Accept-Language",
@@ -148,7 +147,7 @@ class Renderer:
 
 def style(_: Request) -> Response:
     """The style of all pages."""
-    headers = {"Cache-Control": f"public, max-age={A_YEAR}, immutable", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": f"public, max-age={A_YEAR}, immutable"}
     return Response(STYLE, media_type="text/css", headers=headers)
 
 

@@ -11,11 +11,11 @@ from features.families import Label, Language
 from models.interview import Item
 from serving.advice import OverrideReason, override_reasons
 from serving.desk import Desk
-from serving.pages.words import LANES, PAGE, RECORDS, ago, listed
+from serving.pages.words import LANES, PAGE, ago, listed
 from serving.questions import Interviewer
 from serving.storage.ledger import Kept
 from serving.wire import Answer, Appointment, read_answer
-from serving.words import SEGMENTS, TABLES, word
+from serving.words import SEGMENTS, source, word
 
 OLD_DAYS = 365
 """A latest event as old as this is worth a question to the patient; a convention of the page."""
@@ -25,10 +25,10 @@ BAR = 100.0
 
 @dataclass(frozen=True)
 class Share:
-    """One segment of an answer: its probability, the length of its bar, and what would be booked."""
+    """One segment of an answer: of how many patients in a hundred, how long its bar is, whether it is suggested."""
 
     name: str
-    probability: float
+    of_hundred: int
     bar: float
     is_suggested: bool
 
@@ -99,7 +99,11 @@ class Shown:
     def shares(self) -> list[Share]:
         """The probabilities, in rising order of need."""
         found = self.answer.probabilities or {}
-        return [Share(name, value, round(BAR * value, 2), name == self.kept.suggested) for name, value in found.items()]
+        of_hundred = whole(found, self.kept.suggested)
+        return [
+            Share(name, of_hundred[name], round(BAR * value, 2), name == self.kept.suggested)
+            for name, value in found.items()
+        ]
 
     @property
     def is_cautious(self) -> bool:
@@ -143,11 +147,28 @@ class Shown:
 
     def source(self, table: str) -> str:
         """The name of a table or of a part of a record system."""
-        return word({**TABLES, **RECORDS}, table, self.language)
+        return source(table, self.language)
 
     def lane(self, name: str) -> str:
         """The name of a lane of the timeline."""
         return LANES[name][self.language]
+
+
+def whole(probabilities: Mapping[str, float], suggested: str | None) -> dict[str, int]:
+    """Probabilities as whole numbers that make a hundred together.
+
+    The suggested one is rounded by itself, as it is wherever it is told alone; the others, where they must, give way by
+    the least.
+    """
+    found = {
+        name: round(100 * value) if name == suggested else int(100 * value) for name, value in probabilities.items()
+    }
+    others = sorted(
+        (name for name in found if name != suggested), key=lambda name: found[name] - 100 * probabilities[name]
+    )
+    for name in others[: max(100 - sum(found.values()), 0)]:
+        found[name] += 1
+    return found
 
 
 def _told(answer: Answer, interviewer: Interviewer | None, language: Language) -> Iterator[tuple[str, str]]:

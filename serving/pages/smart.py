@@ -19,12 +19,11 @@ import httpx
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
 from serving.cds.call import STAFF
 from serving.cds.discovery import WANTED
-from serving.tenants import SmartClient, require_safe
+from serving.tenants import SmartClient, readable_keys, require_safe
 from serving.tokens import BEARER_ALGORITHMS, LEEWAY
 
 SECONDS = 5.0
@@ -216,8 +215,7 @@ async def _user(endpoints: Endpoints, client: SmartClient, id_token: object, non
         nonce={"essential": True, "value": nonce},
     )
     try:
-        known: Any = keys
-        claims = jwt.decode(id_token, KeySet.import_key_set(known), algorithms=list(BEARER_ALGORITHMS)).claims
+        claims = jwt.decode(id_token, readable_keys(keys), algorithms=list(BEARER_ALGORITHMS)).claims
         rules.validate(claims)
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise SmartError("no_user") from error

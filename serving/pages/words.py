@@ -362,14 +362,6 @@ ROLES: Texts = {
     "officer": Label("viranhaltija", "tjänsteinnehavare", "officer"),
 }
 
-RECORDS: Texts = {
-    "patient": Label("potilaan tiedot", "patientuppgifter", "patient"),
-    "encounters": Label("käynnit", "besök", "visits"),
-    "procedures": Label("toimenpiteet", "åtgärder", "procedures"),
-    "conditions": Label("diagnoosit", "diagnoser", "diagnoses"),
-}
-"""What is read from a record system, by its key."""
-
 LANES: Texts = {
     "urgent": Label("kiireelliset käynnit", "brådskande besök", "urgent visits"),
     "visits": Label("muut käynnit", "övriga besök", "other visits"),

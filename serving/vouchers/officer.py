@@ -39,7 +39,6 @@ from serving.vouchers.wire import (
 SHOWN = NO_STORE | {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 """Headers of the pages: they load nothing, and hold no script."""

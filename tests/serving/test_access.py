@@ -196,6 +196,14 @@ def test_what_is_not_there_is_not_there_for_strangers_either(api: Asker, method:
     assert api.of({}).request(method, path, follow_redirects=False).status_code == status
 
 
+@pytest.mark.parametrize("path", sorted({path for method, path in ROUTES if method == "GET"}))
+def test_head_is_answered_as_get(interview: Asker, path: str) -> None:
+    address = path.replace("{assessment_id}", "x").replace("{feedback_id}", "x")
+    got, headed = interview.get(address), interview.request("HEAD", address)
+    assert headed.status_code == got.status_code
+    assert headed.headers.get("content-type") == got.headers.get("content-type")
+
+
 def test_head_is_ruled_as_get() -> None:
     assert rule_of("HEAD", "/metrics") == ("/metrics", ROUTES["GET", "/metrics"])
     assert rule_of("GET", "/v1/assessments/x/y") is None

@@ -168,6 +168,8 @@ def empty(value: object) -> Any:
         ("application/fhir+json; fhirVersion=4.0", True),
         ("application/fhir+json, */*;q=0.1", True),
         ("application/fhir+json, */*", True),
+        ("*/*, application/fhir+json;q=0.1", False),
+        ("text/html, application/fhir+json ; Q=0.1", True),
         ("application/json, application/fhir+json;q=0.9", False),
         ("application/json;q=0.5, application/fhir+json;q=0.9", True),
         ("application/fhir+json;q=0", False),
@@ -211,6 +213,7 @@ def test_many_are_assessed_at_once_each_for_itself(api: Asker) -> None:
     places = [one["errors"][0]["where"] if one["errors"] else None for one in answered]
     assert places == [None, "items[1].history.visits[1].minutes", "items[2].patient_id", None, "items[4]",
                       "items[5].history", None]  # fmt: skip
+    assert answered[4]["errors"][0]["what"] == "must be a JSON object"
     assert answered[0]["answer"] | {"id": ""} == api.answer(posted()) | {"id": ""}
     assert api.get(f"/v1/assessments/{answered[3]['answer']['id']}").status_code == 200
 

@@ -47,6 +47,15 @@ def test_a_call_without_a_token_made_out_to_it_is_refused_without_a_word(client:
         assert (given.status_code, given.content) == (401, b"")
 
 
+@pytest.mark.parametrize("other", ["Bearer x", "Basic eDp5", ""])
+def test_of_several_tokens_none_is_chosen(client: Client, other: str) -> None:
+    body = json.dumps(client.body()).encode()
+    for order in (1, -1):
+        sent = [("Authorization", f"Bearer {client.token(CALL)}"), ("Authorization", other)][::order]
+        given = client.asker.of({}).request("POST", CALL, content=body, headers=sent)
+        assert (given.status_code, given.content) == (401, b"")
+
+
 def test_an_issuer_without_the_scope_is_forbidden(release: Release, house: House) -> None:
     demo = listed(house)
     issuer = demo.directory.issuers[DEMO_ISSUER]
@@ -121,6 +130,13 @@ def test_feedback_on_cards_of_others_is_nobody_s(client: Client, release: Releas
     assert feedback(other, card).status_code == 200
     assert feedback(client, str(uuid4()), "a\0b").status_code == 200
     assert house.ledger.feedback(card) == []
+
+
+def test_a_uuid_may_be_spelled_in_capitals(client: Client, house: House) -> None:
+    card = client.cards()[0]
+    taken = card["suggestions"][0]["uuid"]
+    assert feedback(client, card["uuid"].upper(), acceptedSuggestions=[{"id": taken.upper()}]).status_code == 200
+    assert [one["suggestions"] for one in house.ledger.feedback(card["uuid"])] == [taken]
 
 
 def test_feedback_comes_in_batches_and_odd_parts_of_it_are_left_aside(client: Client, house: House) -> None:

@@ -128,6 +128,51 @@ def test_without_an_appointment_that_can_be_named_nothing_is_suggested(client: C
     assert card["summary"]
 
 
+OTHER = {**APPOINTMENT, "participant": [{"actor": {"reference": "Patient/other"}}]}
+
+
+@pytest.mark.parametrize("user", ["Practitioner/7", f"Patient/{PATIENT_ID}"])
+@pytest.mark.parametrize("one", [OTHER, {**APPOINTMENT, "id": None}, {**APPOINTMENT, "status": "cancelled"}])
+def test_of_an_appointment_that_is_not_looked_at_it_is_not_said_that_it_fits(
+    client: Client, one: dict[str, Any], user: str
+) -> None:
+    card = client.cards(context={"appointments": [one], "userId": user})[0]
+    assert "suggestions" not in card
+    assert "Ehdotettu aika" not in card.get("detail", "")
+
+
+@pytest.mark.parametrize("status", ["arrived", "checked-in", "fulfilled", "cancelled", "noshow", "entered-in-error"])
+def test_nothing_is_changed_about_an_appointment_that_is_over(client: Client, status: str) -> None:
+    over = {**APPOINTMENT, "id": "apt-0", "status": status, "start": "2026-11-30T09:00:00+02:00"}
+    [suggestion] = client.cards(context={"appointments": bundle(over, APPOINTMENT)})[0]["suggestions"]
+    assert suggestion["actions"][0]["resource"]["id"] == "apt-1"
+
+
+@pytest.mark.parametrize("status", ["proposed", "pending", "booked", "waitlist", None, 7, ["x"]])
+def test_an_appointment_in_any_other_state_may_be_changed(client: Client, status: object) -> None:
+    [suggestion] = client.cards(context={"appointments": [{**APPOINTMENT, "status": status}]})[0]["suggestions"]
+    assert suggestion["actions"][0]["resource"]["status"] == status
+
+
+@pytest.mark.parametrize("number", ["1.10", "1E-2", "12345678901234567890.123456789", "1e400", "9" * 5_000, "-0.0"])
+def test_a_number_is_echoed_as_it_is_spelled(client: Client, number: str) -> None:
+    body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "extension": "here"}]}))
+    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', f'{{"a":[{number}]}}').encode())
+    assert given.status_code == 200, given.text
+    assert f'"extension":{{"a":[{number}]}}' in given.text
+
+
+def test_numbers_that_cannot_be_kept_exactly_are_kept_as_well_as_can_be(client: Client) -> None:
+    body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "comment": "\ud83d", "priority": "here"}]}))
+    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', "1.10").encode())
+    assert given.json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]["priority"] == 1.1
+    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', "1e400").encode())
+    assert "suggestions" not in given.json()["cards"][0]
+    nested = "[" * 700 + "1.10" + "]" * 700
+    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', nested).replace("\\ud83d", "").encode())
+    assert given.status_code == 200
+
+
 def test_an_appointment_that_is_nested_deeply_is_echoed_or_left_alone(client: Client) -> None:
     body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "extension": "here"}]}))
     for depth, is_echoed in ((400, True), (990, False)):
@@ -195,7 +240,7 @@ def test_odd_members_of_an_appointment_never_fail_a_call(client: Client, member:
         ("2026-12-01T09:00:00.000Z", "2026-12-01T09:30:00Z"),
         ("2026-12-01T09:00:00.250+02:00", "2026-12-01T09:30:00.250000+02:00"),
         ("2026-12-31T23:45:00-05:00", "2027-01-01T00:15:00-05:00"),
-        ("2026-12-01T09:00:00", "x"),
+        ("2026-12-01T09:00:00", "2026-12-01T09:30:00"),
         ("2026-12-01", "x"),
         ("9999-12-31T23:59:00Z", "x"),
     ],
@@ -230,6 +275,9 @@ def test_without_a_page_to_link_to_there_is_no_link(release: Release, house: Hou
         ("fi;q=0, en;q=0.1", "sv", "en"),
         ("en;q=x", "fi", "fi"),
         ("EN-gb", "fi", "en"),
+        ("en ; q=0.5, sv ; q=0.8", "fi", "sv"),
+        ("fi;Q=0.1, en", "sv", "en"),
+        ("en;q=nan, sv;q=0.1", "fi", "sv"),
     ],
 )
 def test_the_language_is_asked_for_or_the_tenant_s(header: str, tenant: Any, spoken: str) -> None:
@@ -362,6 +410,35 @@ def test_resources_of_another_patient_are_left_out_and_counted(client: Client) -
     assert "rows of another patient were left out" in card["detail"]
     assert "Visits in" not in card["detail"] or "3" not in card["detail"].split("recorded events")[0][-3:]
     assert "45 days ago" in card["detail"]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fi", ["löydökset: ei annettu eikä voitu hakea", "historia: 1 toisen potilaan tietoja jätettiin pois",
+                "toimenpiteet: 1 useita hampaita", "käynnit: 1, tapahtunut arviointihetkellä tai sen jälkeen"]),
+        ("sv", ["fynd: gavs inte och kunde inte hämtas", "historik: 1 uppgifter om en annan patient lämnades bort",
+                "åtgärder: 1 flera tänder", "besök: 1, inträffade vid eller efter tidpunkten"]),
+        ("en", ["observations: was not given and could not be fetched",
+                "history: 1 rows of another patient were left out", "procedures: 1 several teeth",
+                "visits: 1, it happened at or after the moment"]),
+    ],
+)  # fmt: skip
+def test_what_is_odd_about_a_record_is_told_in_the_language_of_the_card(
+    client: Client, language: str, told: list[str]
+) -> None:
+    stranger = {**encounter(9, "2026-10-07"), "subject": {"reference": "Patient/other"}}
+    fdi = "urn:iso:std:iso:3950"
+    two = {**procedure(1, "2025-01-02", "SFA20"), "bodySite": [{"coding": [{"system": fdi, "code": "11"}]},
+                                                              {"coding": [{"system": fdi, "code": "12"}]}]}  # fmt: skip
+    given = record(
+        encounters=bundle(encounter(1, "2025-01-02"), encounter(2, "2027-01-02"), stranger),
+        procedures=bundle(two),
+        observations=...,
+    )
+    detail = client.cards(prefetch=given, headers={"Accept-Language": language})[0]["detail"]
+    for one in told:
+        assert f"- {one}" in detail.splitlines()
 
 
 def test_a_birth_date_to_come_is_not_known(client: Client) -> None:

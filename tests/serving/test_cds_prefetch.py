@@ -84,8 +84,12 @@ def test_what_is_given_whole_is_not_fetched(client: Client) -> None:
     assert "6 recorded events" in events_seen(client, fhirServer=SERVER, fhirAuthorization=TOKEN)
 
 
+FAILED = bundle(OUTCOME, {"resourceType": "OperationOutcome", "issue": [7]}, {"resourceType": "OperationOutcome"})
+"""A search that found an error and nothing else, as some servers answer one that failed."""
+
+
 @pytest.mark.parametrize("key", REQUIRED)
-@pytest.mark.parametrize("value", [..., OUTCOME, "text", 5, True, {}, {"resourceType": ["Bundle"]}])
+@pytest.mark.parametrize("value", [..., OUTCOME, FAILED, "text", 5, True, {}, {"resourceType": ["Bundle"]}])
 def test_what_was_not_given_and_cannot_be_fetched_is_412(client: Client, key: str, value: object) -> None:
     given = client.call(prefetch=record(**{key: value}))
     assert given.status_code == 412
@@ -103,7 +107,8 @@ def test_a_call_that_brings_nothing_is_412_and_names_all(client: Client, prefetc
     assert [one["expression"][0] for one in given.json()["issue"]] == [f"prefetch.{key}" for key in REQUIRED]
 
 
-NOTHING = [None, bundle(), [], {"resourceType": "Bundle", "total": 0}]
+HINT = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "not-found"}]}
+NOTHING = [None, bundle(), [], {"resourceType": "Bundle", "total": 0}, bundle(HINT)]
 """Ways to say that there is nothing. A patient is there or not: an empty Bundle is not the patient."""
 
 
@@ -133,6 +138,21 @@ def test_missing_findings_are_told_and_no_412(client: Client, value: object) -> 
 )
 def test_other_ways_to_give_the_same_are_understood(client: Client, value: object) -> None:
     assert "6 recorded events" in events_seen(client, prefetch=record(encounters=value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {name: one for name, one in PERSON.items() if name != "id"},
+        bundle(PERSON),
+        {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:5f0c3a9d-21be-4c52-9d0e", "resource": PERSON}]},
+        bundle({**PERSON, "id": "other"}, PERSON, OUTCOME),
+        [None, PERSON],
+    ],
+)
+def test_the_patient_is_found_in_whatever_it_is_wrapped(client: Client, api: Asker, value: object) -> None:
+    given = client.cards(prefetch=record(patient=value))[0]["detail"]
+    assert given == client.cards()[0]["detail"]
 
 
 def test_another_patient_is_not_the_patient(client: Client) -> None:
@@ -352,6 +372,12 @@ def test_odd_members_that_are_not_used_never_fail_a_call(client: Client, member:
     assert client.call(**{member: value}).status_code == 200
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1E+999", "9" * 30, "9" * 400, "-" + "9" * 5_000])
+def test_a_number_beyond_all_bounds_that_is_not_used_never_fails_a_call(client: Client, number: str) -> None:
+    body = json.dumps(client.body(more="here")).replace('"here"', number)
+    assert client.post("/cds-services/dental-need-booking", body.encode()).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("said", "where"),
     [
@@ -370,7 +396,21 @@ def test_a_call_without_what_is_needed_is_refused(client: Client, said: dict[str
     assert given.json()["errors"][0]["where"] == where
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"\xff", b'{"a": NaN}', b"[" * 50_000, b'"\\ud800"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b"\xff",
+        b'{"a": NaN}',
+        b'{"a": [1e400, NaN]}',
+        b'{"a": [1e400, -Infinity]}',
+        b"[" * 50_000,
+        b'"\\ud800"',
+    ],
+)
 def test_a_body_that_is_no_json_object_is_refused(client: Client, body: bytes) -> None:
     given = client.post("/cds-services/dental-need-booking", body)
     assert given.status_code == 400

@@ -110,6 +110,14 @@ def test_a_request_keeps_the_id_that_its_caller_offers(api: Asker, offered: str)
     assert api.of({"X-Request-Id": offered}).get("/v1/model").headers["x-request-id"] == offered
 
 
+@pytest.mark.parametrize(
+    "path", ["/docs", "/openapi.json", "/cds-services", "/v1/model", "/pages/style.css", "/nothing"]
+)
+def test_no_answer_lets_a_browser_guess_its_type(api: Asker, path: str) -> None:
+    for one in (api, api.of({})):
+        assert one.get(path).headers.get_list("x-content-type-options") == ["nosniff"]
+
+
 @pytest.mark.parametrize("offered", ["", "010190-900A", "Matti-Meikalainen-1952", "x" * 5_000, TRACE + "0"])
 def test_what_might_name_a_patient_is_no_request_id(api: Asker, offered: str) -> None:
     made = api.get("/docs", x_request_id=offered).headers["x-request-id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 from collections.abc import Callable
@@ -10,19 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic_core import PydanticCustomError
 
 from records import store
 from serving import desk
 from serving.api import create_app
+from serving.front import Front
+from serving.guard import BODY_SECONDS, SizeLimit
 from serving.house import House
 from serving.known import Known
 from serving.release import Release
 from serving.wire import MOST_BYTES, MOST_ROWS
 from serving.wire import posted as wire
 from tests.rows import event, history, patient
-from tests.serving.asker import NOW, Asker, asker, posted
+from tests.serving.asker import NOW, URL, Asker, asker, posted
 
 SENTINEL = "Zq7Sentinel"
 
@@ -135,6 +139,25 @@ def test_a_body_too_large_is_refused(api: Asker) -> None:
     streamed = api.request("POST", "/v1/assess", content=chunks(), headers={"Content-Type": "application/json"})
     assert announced.status_code == streamed.status_code == 413
     assert "5,000,000 bytes" in announced.json()["errors"][0]["what"] == streamed.json()["errors"][0]["what"]
+
+
+def test_a_body_that_does_not_arrive_is_told_to_be_late_and_not_given_up_as_ours() -> None:
+    async def dripping() -> Any:
+        yield b"{"
+        await asyncio.sleep(5)
+
+    async def app(*_: object) -> None:
+        pytest.fail("half a body is nobody's business")
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=SizeLimit(app, 100, seconds=0.05))
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+            return await client.post("/v1/assess", content=dripping())
+
+    late = asyncio.run(send())
+    assert late.json() == {"errors": [{"where": "body", "what": "did not arrive in time"}]}
+    assert (late.status_code, late.headers["connection"]) == (408, "close")
+    assert inspect.signature(Front).parameters["seconds"].default > BODY_SECONDS
 
 
 def test_too_many_rows_are_refused_before_any_is_read(api: Asker) -> None:

@@ -320,6 +320,31 @@ def test_listed_keys_are_fetched_when_needed_and_the_last_good_ones_kept() -> No
     assert server.fetched == 3
 
 
+ODD_KEYS = [
+    5,
+    {},
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA", "kid": "tomorrow's"},
+    {"kty": "EC", "crv": "P-384", "kid": "half"},
+    {"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA", "kid": "elsewhere"},
+]
+
+
+def test_keys_that_cannot_be_read_do_not_take_the_others_with_them() -> None:
+    keys = FetchedKeys(
+        "https://booking.example.fi/jwks", lambda _: {"keys": [*ODD_KEYS, *public(KEY).as_dict()["keys"]]}
+    )
+    assert as_call(encoded(claims(aud=URL + CALL)), keys=keys)
+
+
+def test_keys_that_are_withdrawn_hold_no_longer() -> None:
+    clock, given = [0.0], {"keys": public(KEY).as_dict()["keys"]}
+    keys = FetchedKeys("https://booking.example.fi/jwks", lambda _: given, lambda: clock[0])
+    assert as_call(encoded(claims(aud=URL + CALL)), keys=keys)
+    given["keys"], clock[0] = [], KEY_SECONDS + 1.0
+    with pytest.raises(UnknownCallerError):
+        as_call(encoded(claims(aud=URL + CALL, jti="2")), keys=keys)
+
+
 def test_keys_that_cannot_be_fetched_let_nobody_in() -> None:
     server = Server(KEY)
     server.fails = True
