@@ -75,7 +75,7 @@ class Connection(HttpToolsProtocol):
         Raises:
             httptools.HttpParserError: they are no request.
         """
-        while data:
+        while True:
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
@@ -215,8 +216,8 @@ def _first(call: Call) -> dict[str, Any] | None:
         for one in call.appointments
         if isinstance(one.get("id"), str) and one.get("status") not in OVER and _is_for(one, call.patient_id)
     ]
-    starting = [one for one in named if _moment(one.get("start")) is not None]
-    return min(starting, key=lambda one: _stamp(one["start"])) if starting else next(iter(named), None)
+    starting = [(_stamp(start), one) for one in named if (start := _moment(one.get("start"))) is not None]
+    return min(starting, key=itemgetter(0))[1] if starting else next(iter(named), None)
 
 
 def _is_for(appointment: Mapping[str, Any], patient_id: str) -> bool:
@@ -273,12 +274,9 @@ def _moment(text: object) -> datetime | None:
     return found if found is not None and 1 < found.year < 9999 else None
 
 
-def _stamp(text: str) -> float:
+def _stamp(moment: datetime) -> float:
     """Seconds by which moments are ordered; one without an offset is taken as Helsinki's."""
-    found = _moment(text)
-    if found is None:
-        return 0.0
-    return (found if found.tzinfo is not None else found.replace(tzinfo=HELSINKI)).timestamp()
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=HELSINKI)).timestamp()
 
 
 def _like(text: str, moment: datetime) -> str:

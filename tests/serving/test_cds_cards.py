@@ -163,14 +163,20 @@ def test_a_number_is_echoed_as_it_is_spelled(client: Client, number: str) -> Non
 
 
 def test_numbers_that_cannot_be_kept_exactly_are_kept_as_well_as_can_be(client: Client) -> None:
-    body = json.dumps(client.body(context={"appointments": [{**APPOINTMENT, "comment": "\ud83d", "priority": "here"}]}))
-    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', "1.10").encode())
-    assert given.json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]["priority"] == 1.1
-    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', "1e400").encode())
-    assert "suggestions" not in given.json()["cards"][0]
-    nested = "[" * 700 + "1.10" + "]" * 700
-    given = client.post(f"/cds-services/{BOOKING}", body.replace('"here"', nested).replace("\\ud83d", "").encode())
-    assert given.status_code == 200
+    def given(number: str, more: str = "null", comment: str = "") -> dict[str, Any]:
+        one = {**APPOINTMENT, "comment": comment, "priority": "here"}
+        body = json.dumps(client.body(context={"appointments": [one]}, more="there"))
+        filled = body.replace('"here"', number).replace('"there"', more)
+        answered = client.post(f"/cds-services/{BOOKING}", filled.encode())
+        assert answered.status_code == 200, answered.text
+        card: dict[str, Any] = answered.json()["cards"][0]
+        return card
+
+    deep = "[" * 1_000 + "]" * 1_000
+    for card in (given("1.10", comment="\ud83d"), given("1.10", more=deep)):
+        assert card["suggestions"][0]["actions"][0]["resource"]["priority"] == 1.1
+    assert "suggestions" not in given("1e400", comment="\ud83d")
+    assert given("[" * 700 + "1.10" + "]" * 700)["summary"]
 
 
 def test_an_appointment_that_is_nested_deeply_is_echoed_or_left_alone(client: Client) -> None:
@@ -242,6 +248,7 @@ def test_odd_members_of_an_appointment_never_fail_a_call(client: Client, member:
         ("2026-12-31T23:45:00-05:00", "2027-01-01T00:15:00-05:00"),
         ("2026-12-01T09:00:00", "2026-12-01T09:30:00"),
         ("2026-12-01", "x"),
+        ("2026-12-01T25:00:00Z", "x"),
         ("9999-12-31T23:59:00Z", "x"),
     ],
 )
