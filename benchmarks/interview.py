@@ -233,6 +233,8 @@ class Asking:
         make = make or (lambda: Boosted(trial.catalogue.names))
         estimator, calibrator, plan = learn(make, trial.learnt, trial.catalogue, names)
         self.seconds = time.process_time() - started
+        if isinstance(estimator, Boosted):
+            estimator.tables()  # as a model has that is loaded
         self.trial = trial
         self.given = trial.tested.given[:, [names.index(name) for name in plan.order]]
         self.at_least: Callable[[Floats], Floats] = lambda x: calibrator.at_least(estimator.margins(x))
