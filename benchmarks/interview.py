@@ -247,6 +247,8 @@ class Asking:
     def __init__(self, trial: Trial, make: Callable[[], Boosted] | None = None) -> None:
         make = make or (lambda: Boosted(trial.catalogue.names))
         self.model = fit_interviewing(make, trial.learnt, trial.table, trial.catalogue)
+        if isinstance(self.model.estimator, Boosted):
+            self.model.estimator.tables()  # as a model has that is loaded
         self.trial = trial
         self.interview = self._held_with(Limits())
         self.given = np.column_stack([trial.tested.given[name] for name in self.interview.plan.order])

@@ -146,13 +146,6 @@ class Amounts:
         _divide(self._weights(x, scores), np.ascontiguousarray(at_least), *self._layout, visits, minutes)
         return found[0], found[1]
 
-    def shares(self, x: Floats) -> Floats:
-        """How visits divide among the professions, shape (n, professions), summing to 1."""
-        found = np.zeros((len(x), len(self.professions)))
-        weights = self._weights(x, None)
-        found[:, list(self.shared)] = weights / weights.sum(1, keepdims=True)
-        return found
-
     @cached_property
     def forest(self) -> Forest | None:
         """The booster's trees as tables, which give its scores to the bit; None where there is one profession."""

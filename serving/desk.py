@@ -44,6 +44,7 @@ class Asked:
         told: all answers of the interview.
         fresh: those of them that were given just now.
         follows: the assessment that they update.
+        call: the call of a record system, as its `hookInstance` names it; a UUID.
     """
 
     given: Person
@@ -55,6 +56,7 @@ class Asked:
     told: Told = field(default_factory=dict)
     fresh: Told = field(default_factory=dict)
     follows: str | None = None
+    call: str | None = None
 
 
 class Desk:
@@ -116,7 +118,7 @@ class Desk:
         )
         snapshot = pack(Snapshot(asked.given, asked.as_of, asked.notices, asked.told, asked.follows, asked.unit))
         deed: audit.Deed = "hook" if cards else "answer" if asked.follows else "assess"
-        line = audit.line(deed, by, audited(said, asked.whom), at, self.secrets)
+        line = audit.line(deed, by, audited(said, asked), at, self.secrets)
         try:
             await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshot, line, cards)
         except DatabaseError as error:
@@ -179,7 +181,7 @@ def actor(caller: Caller, purpose: str, user: str | None = None) -> Actor:
     return Actor(caller.issuer, caller.subject, caller.tenant.name, purpose, user)
 
 
-def audited(said: Answer, whom: str) -> Object:
+def audited(said: Answer, asked: Asked) -> Object:
     """An answer as the audit names it."""
     model = said.model
     details = {
@@ -191,7 +193,7 @@ def audited(said: Answer, whom: str) -> Object:
         **({} if said.follows is None else {"follows": said.follows}),
         **({} if not said.answers else {"answers": " ".join(map(_coded, said.answers))}),
     }
-    return Object(whom, said.id, details)
+    return Object(asked.whom, said.id, details, [("hook-instance", asked.call)] if asked.call else ())
 
 
 def _coded(given: GivenAnswer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -90,7 +91,7 @@ class _Front:
         return found
 
     def _answered(self, call: Call, gathered: Gathered, caller: Caller) -> tuple[Asked, Given]:
-        question = asked(self._desk, gathered, call.patient_id, caller.tenant)
+        question = replace(asked(self._desk, gathered, call.patient_id, caller.tenant), call=call.instance)
         return question, answer(self._desk.release, question.given, question.as_of, str(uuid4()), question.notices)
 
     def _actor(self, caller: Caller, call: Call) -> Actor:
