@@ -112,6 +112,8 @@ def _environment() -> dict[str, str]:
         "BENTOML_HOME": os.environ.get("BENTOML_HOME", str(HOME / "var" / "bentoml")),
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # So few rows gain little from threads, and lose much to them where the cores have other work.
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "TARVE_RECORDS": str(RECORDS),
         "PYTHONUNBUFFERED": "1",
     }
