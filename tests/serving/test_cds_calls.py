@@ -186,6 +186,8 @@ def test_calls_and_feedback_are_audited_without_the_patient(
     users = [one["agent"][1]["who"]["identifier"]["value"] for one in found[:2]]
     assert users == ["Practitioner/7", f"Patient/{whom}"]
     assert all(one["entity"][0]["what"]["identifier"]["value"] == whom for one in found)
+    calls = [one["entity"][-1]["what"]["identifier"] for one in found[:2]]
+    assert calls == [{"system": "urn:tarve:hook-instance", "value": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"}] * 2
     assert PATIENT_ID not in json.dumps(found) + caplog.text
 
 
