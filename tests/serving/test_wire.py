@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from records.clock import instant
+from records.person import Person
 from serving import examples
 from serving.answers import answer
 from serving.house import House
@@ -154,8 +155,8 @@ def test_the_service_writes_every_member_in_its_declared_type(
 def test_what_the_tables_say_is_worded_once_and_stands_in_every_answer(release: Release) -> None:
     patient, history = (PostedPatient.model_validate(posted()["patient"]),
                         PostedHistory.model_validate(posted()["history"]))  # fmt: skip
-    rows, as_of = {"patients": [patient.row()], **history.rows()}, instant(examples.AS_OF)
-    one, other = (answer(release, rows, as_of, name).answer for name in ("1", "2"))
+    person = Person.from_rows({"patients": [patient.row()], **history.rows()})
+    one, other = (answer(release, person, instant(examples.AS_OF), name).answer for name in ("1", "2"))
     assert one == replace(other, id="1")
     for member in ("segment", "first_appointment", "examination_interval", "model", "says"):
         assert getattr(one, member) is getattr(other, member)
