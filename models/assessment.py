@@ -154,11 +154,11 @@ def _known(catalogue: Catalogue, person: Person, moment: int) -> tuple[int, date
     seen, latest = 0, None
     for name in catalogue.sources:
         # A person's one row of `patients` is no event, and no table of events either.
-        rows = person[name]
-        happened = rows.happened[(rows.happened < moment) & (rows.recorded < moment)]
-        if len(happened):
+        times = person[name].times
+        found = [at for at, known in zip(*times, strict=True) if at < moment and known < moment]
+        if found:
             # Events are sorted by time.
-            seen, latest = seen + len(happened), max(int(happened[-1]), latest if latest is not None else -(2**63))
+            seen, latest = seen + len(found), found[-1] if latest is None else max(found[-1], latest)
     return seen, None if latest is None else EPOCH + timedelta(microseconds=latest)
 
 

@@ -35,14 +35,13 @@ def sites(history: History, moments: Moments) -> Words:
 def site_of(person: Person, moment: int) -> str:
     """The site of one person at a moment, microseconds since 1970 in UTC: what `sites` says of the same history."""
     visits = person["visits"]
-    known = np.maximum(visits.happened, visits.recorded)
+    known = list(map(max, *visits.times))
     # Whole seconds from the earliest of all on, as `rank` counts them.
-    low = min(known.min(initial=0), moment)
-    before = np.flatnonzero((known - low) // 1_000_000 < (moment - low) // 1_000_000)
-    if not len(before):
+    low = min(0, moment, *known)
+    before = [(at, place) for place, at in enumerate(known) if (at - low) // 1_000_000 < (moment - low) // 1_000_000]
+    if not before:
         return NO_SITE
-    last = len(before) - 1 - int(known[before][::-1].argmax())
-    unit = visits["unit"][before[last]]
+    unit = visits["unit"][max(before)[1]]
     return UNKNOWN if unit is None else str(unit)
 
 

@@ -164,8 +164,7 @@ def _usable(name: str, rows: Columns, bounds: _Bounds) -> tuple[Columns, Sequenc
 
 def _is_plainly_good(name: str, rows: Columns, bounds: _Bounds) -> bool:
     ids = rows["event_id"]
-    # A few dozen numbers are faster as a list than as an array.
-    if len(set(ids)) < len(ids) or not bounds.hold(rows.happened.tolist(), rows.recorded.tolist()):
+    if len(set(ids)) < len(ids) or not bounds.hold(*rows.times):
         return False
     return all(rule.holds(_values(rule, rows)) for rule in _rules(name))
 
@@ -178,7 +177,7 @@ def _values(rule: _Rule, rows: Columns) -> Sequence[Any]:
 def _reasons(name: str, rows: Columns, bounds: _Bounds) -> Iterator[str | None]:
     """Why each event may not be used; None for those that may."""
     seen: set[str] = set()
-    times = dict(zip(TIMES, (rows.happened.tolist(), rows.recorded.tolist()), strict=True))
+    times = dict(zip(TIMES, rows.times, strict=True))
     columns = [(rule, times.get(rule.column) or rows[rule.column]) for rule in _rules(name)]
     for at, event_id in enumerate(rows["event_id"]):
         found = (rule.fault(None if column[at] == UNKNOWN else column[at]) for rule, column in columns)
@@ -193,7 +192,7 @@ def _reasons(name: str, rows: Columns, bounds: _Bounds) -> Iterator[str | None]:
 
 def _in_order(rows: Columns) -> Columns:
     """The events by time, then event id: by code points, which is how Arrow sorts text too."""
-    times = rows.happened.tolist()
+    times, _ = rows.times
     if all(map(lt, times, times[1:])):
         return rows
     keys = list(zip(times, rows["event_id"], strict=True))

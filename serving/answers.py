@@ -121,7 +121,7 @@ def _seen(release: Release, talk: Conversation) -> HistoryOut:
     """What is on record; the answers of an interview make no old history young."""
     tables = [talk.record[name] for name in release.catalogue.sources if name != "patients"]
     # The events of a person are in the order of time.
-    newest = max((int(rows.happened[-1]) for rows in tables if len(rows)), default=None)
+    newest = max((rows.times[0][-1] for rows in tables if len(rows)), default=None)
     latest = None if newest is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=newest)
     age = None if latest is None else day(talk.as_of) - day(latest)
     return HistoryOut(events_seen=sum(map(len, tables)), latest_event=latest, age_days=age)
