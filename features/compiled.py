@@ -9,6 +9,10 @@ from numba import njit
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+ROW, ROWS, ANY_ROWS = "Array(f8, 1, 'C', True)", "Array(f8, 2, 'C', True)", "Array(f8, 2, 'A', True)"
+"""In a signature: numbers that are only read. Arrays that may not be written to, as pandas and Arrow give them, are
+taken only so; in a row, in rows one after the other, and in rows that lie anyhow."""
+
 
 def compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile when the module is imported, for one signature; keep the result on disk where that is possible.

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from features.compiled import compiled
+from features.compiled import ROW, ROWS, compiled
 from models.forest import Forest, joined, parts_of, starts
 from models.trees import read_trees
 
@@ -220,7 +220,7 @@ def _height(at: float, curve_start: Ints, knots: Floats, heights: Floats, curve:
     return slope * (at - knots[low]) + heights[low]
 
 
-@compiled("f8(f8[::1], i8[::1], f8[::1], f8[::1], i8)")
+@compiled(f"f8({ROW}, i8[::1], f8[::1], f8[::1], i8)")
 def _total(at_least: Floats, curve_start: Ints, knots: Floats, heights: Floats, first: int) -> float:
     """The mean over the segments of one patient; `first` is the curve of the lowest segment."""
     last, total, highest, above = len(at_least), 0.0, -np.inf, 1.0
@@ -233,7 +233,7 @@ def _total(at_least: Floats, curve_start: Ints, knots: Floats, heights: Floats, 
     return total
 
 
-@compiled("void(f8[:, ::1], f8[:, ::1], i8[::1], f8[::1], i8[::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1])")
+@compiled(f"void(f8[:, ::1], {ROWS}, i8[::1], f8[::1], i8[::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1])")
 def _divide(  # noqa: PLR0917 - compiled code takes plain arrays
     weights: Floats, at_least: Floats, shared: Ints, each: Floats, curve_start: Ints, knots: Floats, heights: Floats,
     visits: Floats, minutes: Floats,

@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.compiled import compiled
+from features.compiled import ROWS, compiled
 from models.groups import numbered, places
 
 Floats = NDArray[np.float64]
@@ -108,7 +108,7 @@ class Conformal:
         return cls(tuple(said["limits"]), groups, said["confidence"])
 
 
-@compiled("void(f8[:, ::1], f8[:, ::1], i8[::1], b1[:, ::1])")
+@compiled(f"void({ROWS}, f8[:, ::1], i8[::1], b1[:, ::1])")
 def _sets(at_least: Floats, limits: Floats, place: Ints, found: Bools) -> None:
     """Segments within their limits, with the most probable one and all between, row by row."""
     last = at_least.shape[1]

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import ROWS, compiled
 from models.forest import (
     BLOCK,
     FEW,
@@ -97,7 +97,7 @@ def _explain_few(  # noqa: PLR0917 - compiled code takes plain arrays
                     found[row, mine, cell[start + each]] += table[values + each]
 
 
-@compiled(f"void(f8[:, ::1], {SPLITS}, {_TABLES}, f8[:, :, ::1])")
+@compiled(f"void({ROWS}, {SPLITS}, {_TABLES}, f8[:, :, ::1])")
 def _explain_many(  # noqa: PLR0917 - compiled code takes plain arrays
     x: Floats, column: Ints, missing_last: NDArray[np.bool_], start: Ints, edge: Floats, part: Codes, bit: Codes,
     output: Codes, cell_start: Ints, cell: Codes, table_start: Ints, table: Floats, found: Floats,

@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import ROW, ROWS, compiled
 from models.trees import Leaf, Split, Tree
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ LEAVES = "u2[::1], i8[::1], f8[::1]"
 """Output, leaf start, leaf: where the answers lead."""
 
 
-@compiled(f"void(f8[:, ::1], {SPLITS}, {LEAVES}, u2[:, ::1], f8[:, ::1])")
+@compiled(f"void({ROWS}, {SPLITS}, {LEAVES}, u2[:, ::1], f8[:, ::1])")
 def _read_few(  # noqa: PLR0917 - compiled code takes plain arrays
     x: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats, part: Codes, bit: Codes, output: Codes,
     leaf_start: Ints, leaf: Floats, patterns: Codes, sums: Floats,
@@ -83,7 +83,7 @@ def _read_few(  # noqa: PLR0917 - compiled code takes plain arrays
             sums[row, output[at]] += leaf[leaf_start[at] + patterns[row, at]]
 
 
-@compiled(f"void(f8[:, ::1], {SPLITS}, u2[:, ::1])")
+@compiled(f"void({ROWS}, {SPLITS}, u2[:, ::1])")
 def read_block(  # noqa: PLR0917 - compiled code takes plain arrays
     x: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats, part: Codes, bit: Codes, patterns: Codes
 ) -> None:  # fmt: skip
@@ -99,7 +99,7 @@ def read_block(  # noqa: PLR0917 - compiled code takes plain arrays
                 mine[row] |= np.uint16(turned[row] > each) * turn
 
 
-@compiled(f"void(f8[:, ::1], {SPLITS}, {LEAVES}, f8[:, ::1])")
+@compiled(f"void({ROWS}, {SPLITS}, {LEAVES}, f8[:, ::1])")
 def _sum_many(  # noqa: PLR0917 - compiled code takes plain arrays
     x: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats, part: Codes, bit: Codes, output: Codes,
     leaf_start: Ints, leaf: Floats, found: Floats,
@@ -116,7 +116,7 @@ def _sum_many(  # noqa: PLR0917 - compiled code takes plain arrays
         found[first : first + BLOCK] = sums.T
 
 
-@compiled(f"void(f8[::1], i8[::1], f8[:, ::1], {SPLITS}, u2[::1], b1[::1], u2[:, ::1])")
+@compiled(f"void({ROW}, i8[::1], {ROWS}, {SPLITS}, u2[::1], b1[::1], u2[:, ::1])")
 def _read_alike(  # noqa: PLR0917 - compiled code takes plain arrays
     base: Floats, place: Ints, values: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats,
     part: Codes, bit: Codes, same: Codes, moved: Bools, patterns: Codes,
@@ -147,7 +147,7 @@ def _read_alike(  # noqa: PLR0917 - compiled code takes plain arrays
                 pattern[row] |= np.uint16(turned[row] > each) * turn
 
 
-@compiled(f"void(f8[::1], i8[::1], f8[:, ::1], {SPLITS}, {LEAVES}, f8[:, ::1])")
+@compiled(f"void({ROW}, i8[::1], {ROWS}, {SPLITS}, {LEAVES}, f8[:, ::1])")
 def _sum_alike(  # noqa: PLR0917 - compiled code takes plain arrays
     base: Floats, place: Ints, values: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats,
     part: Codes, bit: Codes, output: Codes, leaf_start: Ints, leaf: Floats, found: Floats,

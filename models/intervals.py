@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.compiled import compiled
+from features.compiled import ROW, ROWS, compiled
 from models.conformal import LEAST_ROWS
 from models.groups import numbered, places
 
@@ -166,7 +166,7 @@ class Intervals:
         return values, shares, (np.diff(shares, prepend=0.0) * values).sum(1)
 
 
-@compiled("void(f8[:, ::1], i8[::1], f8[::1], f8[:, ::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1])")
+@compiled(f"void({ROWS}, i8[::1], f8[::1], f8[:, ::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1])")
 def _spans(  # noqa: PLR0917 - compiled code takes plain arrays
     probabilities: Floats, place: Ints, values: Floats, shares: Floats, means: Floats, edges: Floats, reach: Floats,
     found: Floats,
@@ -191,7 +191,7 @@ def _spans(  # noqa: PLR0917 - compiled code takes plain arrays
         found[row, 1] = values[min(high, len(values) - 1)]
 
 
-@compiled("void(f8[:, ::1], f8[::1])")
+@compiled(f"void(f8[:, ::1], {ROW})")
 def _widen(spans: Floats, holding: Floats) -> None:
     """Widen each span to the whole numbers around a number, where that lies outside of it."""
     for row in range(len(spans)):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
-from features.compiled import compiled
+from features.compiled import ANY_ROWS, compiled
 from features.families import LANGUAGES, Feature, Label, Language
 
 Floats = NDArray[np.float64]
@@ -199,7 +199,7 @@ def _groups(catalogue: Catalogue) -> _Groups:
     return _Groups(names, order, np.searchsorted(place[order], np.arange(len(names) + 1)))
 
 
-@compiled("void(f8[:, ::1], f8[:, :], f8[:, :], i8[::1], i8[::1], i8[:, :], f8[:, ::1], i8[:, ::1])")
+@compiled(f"void(f8[:, ::1], {ANY_ROWS}, {ANY_ROWS}, i8[::1], i8[::1], i8[:, :], f8[:, ::1], i8[:, ::1])")
 def _name(  # noqa: PLR0917 - compiled code takes plain arrays
     sums: Floats, values: Floats, contributions: Floats, order: Ints, starts: Ints, group: Ints, weight: Floats,
     feature: Ints,

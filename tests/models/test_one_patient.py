@@ -177,3 +177,28 @@ def test_what_is_compiled_is_what_is_written(monkeypatch: pytest.MonkeyPatch) ->
             function: Callable[..., object] = getattr(module, name).py_func
             monkeypatch.setattr(module, name, function)
     assert results() == compiled
+
+
+def frozen(values: np.ndarray) -> np.ndarray:
+    """A copy that may not be written to, as pandas and Arrow give arrays."""
+    found = values.copy()
+    found.flags.writeable = False
+    return found
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_rows_that_may_not_be_written_to_are_read_all_the_same(model: NeedModel, tmp_path: Path, rows: int) -> None:
+    model.save(tmp_path)
+    loaded, x, at_least = NeedModel.load(tmp_path), X[:rows], AT_LEAST[:rows]
+    assert bits(loaded.predict(frozen(x), SITES[:rows])) == bits(loaded.predict(x, SITES[:rows]))
+    for kept in (loaded, model):
+        read, other = kept.read(frozen(x)), kept.read(x)
+        assert kept.contributions(read, 0).tobytes() == kept.contributions(other, 0).tobytes()
+    columns, values = np.array([0]), np.linspace(0, 1, 9)[:, None]
+    alike = loaded.at_least_alike(frozen(X[0]), columns, frozen(values))
+    assert alike.tobytes() == loaded.at_least_alike(X[0], columns, values).tobytes()
+    assert (SURE.sets.sets(frozen(at_least)) == SURE.sets.sets(at_least)).all()
+    assert (FITTED.expected(frozen(x), frozen(at_least))[0] == FITTED.expected(x, at_least)[0]).all()
+    said, weights = X[:rows, :1].repeat(len(CATALOGUE), 1), np.ones((rows, len(CATALOGUE)))
+    found = reasons.strongest(CATALOGUE, frozen(said), frozen(weights))
+    assert (found.group == reasons.strongest(CATALOGUE, said, weights).group).all()
