@@ -18,14 +18,15 @@ def compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     """Compile when the module is imported, for one signature; keep the result on disk where that is possible.
 
     So the seconds that compiling takes are paid before the first question, and never by a patient. What is kept is made
-    anew when the function's own file changes, and only then: numbers of other files must come as arguments.
+    anew when the function's own file changes, and only then: numbers of other files must come as arguments. The
+    interpreter's lock is kept: for the microseconds of one patient, to give it away costs more than it gains.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            found: Callable[..., Any] = njit(signature, cache=True, nogil=True)(function)
+            found: Callable[..., Any] = njit(signature, cache=True)(function)
         except RuntimeError:  # neither the module's folder nor the user's can be written
-            found = njit(signature, nogil=True)(function)
+            found = njit(signature)(function)
         return found
 
     return decorate
@@ -36,6 +37,6 @@ def part(function: _Function) -> _Function:
 
     Nothing that it is given can go away meanwhile, so no references are counted: they were half of the kernel's time.
     """
-    options: dict[str, Any] = {"nogil": True, "_nrt": False}
+    options: dict[str, Any] = {"_nrt": False}
     found: Any = njit(**options)(function)
     return cast(_Function, found)

@@ -11,7 +11,7 @@ from features import compiled
 
 
 def test_without_a_folder_to_keep_it_the_code_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(signature: str, *, cache: bool = False, nogil: bool) -> Callable[..., Any]:
+    def njit(signature: str, *, cache: bool = False) -> Callable[..., Any]:
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: (signature, function)
