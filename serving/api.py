@@ -33,6 +33,7 @@ from serving.model_card import card
 from serving.pages.gate import Gate, page_gate
 from serving.pages.routes import Pages
 from serving.release import Release
+from serving.shortcut import Shortcut
 from serving.tokens import Tokens
 from serving.vouchers import officer, provider, receipts
 from serving.vouchers.counter import Counter
@@ -81,6 +82,7 @@ def create_app(
     _pages(app, _document(app, release))
     _require_rules(app)
     _answer_heads(app)
+    app.add_middleware(Shortcut, ask=assessments.asking(desk, metrics))
     _guard(app, house, metrics, gate, now)
     metrics.know(route.path for route in app.routes if hasattr(route, "path"))
     return app

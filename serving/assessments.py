@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 
 import orjson
 from fastapi import Body, FastAPI, Header, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
-from typing_extensions import override
 
 from records.database import DatabaseError
 from serving import audit, examples
@@ -23,7 +21,7 @@ from serving.faults import named, refusals
 from serving.guard import Refused
 from serving.metrics import Metrics
 from serving.preferences import preferences
-from serving.reading import Posted, posted, read
+from serving.reading import Posted, posted
 from serving.risk import MEDIA_TYPE, risk_assessment
 from serving.storage.ledger import Choice, ContradictionError, Kept, KeyReusedError
 from serving.storage.writer import Write
@@ -66,48 +64,35 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def _assess_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
+def asking(desk: Desk, metrics: Metrics) -> Callable[[Posted | Question, Caller], Awaitable[bytes]]:
+    """What answers one question, as JSON, and counts the answer."""
     purpose = ROUTES["POST", "/v1/assess"].purpose
 
-    async def answered(question: Posted | Question, request: Request) -> Response:
-        given, body = await desk.ask(question, caller_of(request), purpose)
+    async def ask(question: Posted | Question, caller: Caller) -> bytes:
+        given, body = await desk.ask(question, caller, purpose)
         metrics.assessment(given.status, given.segment.name if given.segment else None)
-        return Response(body, media_type="application/json", headers=NO_STORE)
+        return body
 
-    async def assess(
-        asked: Annotated[Question, Body(openapi_examples=examples.QUESTIONS)], request: Request
-    ) -> Response:
-        """Need, segment, what to book and why, as of one moment; or that nothing, or too little, is recorded."""
-        return await answered(posted(asked), request)
+    return ask
 
-    class Route(APIRoute):
-        """Reads a body of the usual form by itself; FastAPI reads the others, and says what is wrong with them."""
 
-        @override
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            by_fastapi = super().get_route_handler()
+def _assess_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:
+    ask = asking(desk, metrics)
 
-            async def handle(request: Request) -> Response:
-                found = read(await request.body()) if _is_json(request) else None
-                return await (by_fastapi(request) if found is None else answered(found, request))
-
-            return handle
-
-    app.router.add_api_route(
+    @app.post(
         "/v1/assess",
-        assess,
-        methods=["POST"],
         operation_id="assess",
         summary="Assess one patient",
         response_model=Answer,
         response_description="The assessment.",
         responses=refusals(400, 404, 413, 422, 503),
-        route_class_override=Route,
     )
-
-
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    async def assess(
+        asked: Annotated[Question, Body(openapi_examples=examples.QUESTIONS)], request: Request
+    ) -> Response:
+        """Need, segment, what to book and why, as of one moment; or that nothing, or too little, is recorded."""
+        body = await ask(posted(asked), caller_of(request))
+        return Response(body, media_type="application/json", headers=NO_STORE)
 
 
 def _batch_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:

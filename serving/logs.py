@@ -56,4 +56,6 @@ def set_up(stream: TextIO | None = None, *, requests: bool = True) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    # Nobody reads which thread and process a line is from; to look it up for each costs as much as to write it.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger(f"{LOGGER}.requests").setLevel(logging.INFO if requests else logging.WARNING)

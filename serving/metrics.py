@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+M = TypeVar("M", Counter, Histogram)
 OTHER = "other"
 NO_SEGMENT = "none"
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -26,6 +28,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._routes: frozenset[str] = frozenset()
+        self._labelled: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self._requests = Counter(
             "tarve_requests_total", "Requests answered by this worker.", ("route", "status"), registry=self.registry
         )
@@ -73,12 +76,20 @@ class Metrics:
     def request(self, route: str | None, status: int, seconds: float) -> None:
         """Count one request."""
         known = route if route in self._routes else OTHER
-        self._requests.labels(known, str(status)).inc()
-        self._seconds.labels(known).observe(seconds)
+        self._of(self._requests, known, str(status)).inc()
+        self._of(self._seconds, known).observe(seconds)
 
     def assessment(self, status: str, segment: str | None) -> None:
         """Count one assessment."""
-        self._assessments.labels(status, segment or NO_SEGMENT).inc()
+        self._of(self._assessments, status, segment or NO_SEGMENT).inc()
+
+    def _of(self, metric: M, *labels: str) -> M:
+        """A metric with labels, found once for each of them: the client's own way there costs more than counting."""
+        key = metric, labels
+        if key not in self._labelled:
+            self._labelled[key] = metric.labels(*labels)
+        found: M = self._labelled[key]
+        return found
 
     def text(self) -> bytes:
         """What Prometheus scrapes."""

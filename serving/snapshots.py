@@ -79,7 +79,7 @@ def opened(content: bytes) -> bytes:
 
 def _packed(table: str, rows: Columns) -> dict[str, Any]:
     """Columns without those that are all missing; infinity, which JSON has not, as a word."""
-    found: dict[str, Any] = {"event_time": rows.happened.tolist(), "recorded_at": rows.recorded.tolist()}
+    found: dict[str, Any] = dict(zip(TIMES, rows.times, strict=True))
     for name, values in rows.values.items():
         if name in _numbers(table):
             values = [value if value is None or math.isfinite(value) else repr(value) for value in values]  # noqa: PLW2901
