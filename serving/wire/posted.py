@@ -230,10 +230,6 @@ class PostedTables(Posted):
         """How many members were posted that are no table which the service reads."""
         return len(self.model_extra or {})
 
-    def size(self) -> int:
-        """How many rows were posted."""
-        return sum(len(getattr(self, name)) for name in READ)
-
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """The rows by table, unchecked, with values of the schema's types."""
         return {name: list(_filled([vars(row) for row in getattr(self, name)])) for name in READ}

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from features.dental import DENTAL
 from features.evaluate import Moments, evaluate
-from models.interview import Limits
+from models.interview import Limits, Stop
 from models.interview.plan import FILE
 from records.check_person import check_person
 from records.clock import instant
@@ -21,11 +21,12 @@ from records.database import DatabaseError
 from records.person import Person
 from serving import examples
 from serving.house import House
-from serving.questions import with_answers
+from serving.questions import Conversation, with_answers
 from serving.release import Release, ReleaseError
 from serving.reviews import reproduce, verify
 from serving.storage.tables import AUDIT
 from serving.wire import PostedHistory, PostedPatient
+from tests.rows import event, history, patient
 from tests.serving.asker import KNOWN, NOW, Asker, asker, bearer, posted
 from tests.serving.interviews import ITEMS, levels, planned
 
@@ -101,6 +102,25 @@ def test_answers_are_written_as_the_interview_writes_them(asking: Release) -> No
 
     written = asking.interview.measured.answered(row(person), values)
     assert row(with_answers(person, values, as_of)).tobytes() == written.tobytes()
+
+
+def test_a_model_by_site_is_asked_with_the_site_of_the_patient(asking: Release) -> None:
+    assert asking.interview is not None
+    visits = [event("visits", "2020-01-01", unit="North"), event("visits", "2021-01-01", unit="South")]
+    person, as_of = Person.of(history(patient(), visits=visits)), instant(examples.AS_OF)
+    sites = []
+
+    class Listening:
+        items = ()
+
+        def next(self, row: Any, answers: Any, site: str | None) -> Stop:
+            sites.append(site)
+            return Stop("settled")
+
+    for by_site in (True, False):
+        interviewer = replace(asking.interview, measured=Listening(), by_site=by_site)
+        Conversation(interviewer, person, as_of, {}).next(3)
+    assert sites == ["South", None]
 
 
 def test_an_interview_asks_each_question_once_and_ends(interview: Asker) -> None:
