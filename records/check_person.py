@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from records import check
-from records.clock import EPOCH_DAY, days_of, microsecond
+from records.clock import EPOCH_DAY, date_of, days_of, microsecond
 from records.codes import Meaning, meaning
 from records.person import TIMES, UNKNOWN, Columns, Person
 from records.schema import EVENTS, TABLES
@@ -229,8 +229,4 @@ def _notices(procedures: Columns | None) -> dict[tuple[str, str], int]:
 def _out_of_date(procedures: Columns, means: Mapping[str, Meaning]) -> int:
     """How many events have a code before or after the classification has it."""
     days = zip(procedures["code"], days_of(procedures.happened).tolist(), strict=True)
-    return sum(not means[code].rule.holds(_date(day)) for code, day in days if means[code].rule.is_dated)
-
-
-def _date(day: int) -> date:
-    return date.fromordinal(min(max(day + EPOCH_DAY, date.min.toordinal()), date.max.toordinal()))
+    return sum(not means[code].rule.holds(date_of(day)) for code, day in days if means[code].rule.is_dated)

@@ -110,6 +110,11 @@ def _days_by_hour() -> tuple[int, NDArray[np.int32]]:
     return int(hours[0]) // _HOUR, _days(hours)
 
 
+def date_of(day: int) -> date:
+    """The date of a day since 1970; where Python's calendar ends a day earlier than in Helsinki, its last."""
+    return date.fromordinal(min(max(EPOCH_DAY + day, date.min.toordinal()), date.max.toordinal()))
+
+
 def day(moment: datetime) -> int:
     """The Helsinki day since 1970-01-01 of one aware moment, as `days` counts it."""
     since, offset = _listed_offsets()

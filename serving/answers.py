@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from models.assessment import Assessment, assess_person
 from records.check_person import CheckedPerson, check_person
-from records.clock import EPOCH_DAY, day, days_of
+from records.clock import EPOCH_DAY, date_of, day, days_of
 from records.person import Person
 from serving import wording
 from serving.advice import Advice, AdviceError, Patient, advice_on
@@ -112,11 +112,6 @@ def _refuse_patient(checked: CheckedPerson, as_of: datetime) -> None:
         raise Unusable("birth_date", "is after the moment of the assessment")
 
 
-def _date(days_since: int) -> date:
-    """The date of a day since 1970; where the calendar ends a day earlier than in Helsinki, its last."""
-    return date.fromordinal(min(max(EPOCH_DAY + days_since, 1), date.max.toordinal()))
-
-
 def _seen(release: Release, talk: Conversation) -> HistoryOut:
     """What is on record; the answers of an interview make no old history young."""
     tables = [talk.record[name] for name in release.catalogue.sources if name != "patients"]
@@ -134,7 +129,7 @@ def advice_at(release: Release, at: datetime) -> Advice:
         Unusable: none holds that early.
     """
     try:
-        return advice_on(_date(day(at)), release.segments.valid_from)
+        return advice_on(date_of(day(at)), release.segments.valid_from)
     except AdviceError as error:
         raise Unusable("as_of", "is before the first day of the tables of advice") from error
 
@@ -142,7 +137,7 @@ def advice_at(release: Release, at: datetime) -> Advice:
 def _patient(person: Person, assessment: Assessment) -> Patient:
     """What the tables of advice ask about the patient."""
     now = day(assessment.as_of)
-    today = _date(now)
+    today = date_of(now)
     born = person.row.get("birth_date")
     age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     rows = person["findings"]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,16 @@ def _place(error: Exception) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no line"
 
 
+def again(messages: Sequence[Message], receive: Receive) -> Receive:
+    """Receive messages that were read already once more, and then what comes."""
+    waiting = iter(messages)
+
+    async def replay() -> Message:
+        return next(waiting, None) or await receive()
+
+    return replay
+
+
 class SizeLimit:
     """Refuse a body above a number of bytes, or one that does not arrive in time, before anything reads it.
 
@@ -124,12 +135,7 @@ class SizeLimit:
             what = f"is larger than {self.most_bytes:,} bytes; post only what the model reads"
             await refusal(413, ("body", what), headers={"Connection": "close"})(scope, receive, send)
             return
-        waiting = iter(messages)
-
-        async def replay() -> Message:
-            return next(waiting, None) or await receive()
-
-        await self.app(scope, replay, send)
+        await self.app(scope, again(messages, receive), send)
 
     @staticmethod
     def _announced(scope: Scope) -> int:

@@ -83,7 +83,7 @@ def read(body: bytes) -> Posted | None:
         if sum(map(len, found.values())) > MOST_ROWS:
             return None
         events = _events({name: rows for name, rows in found.items() if rows})
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     patient = question.patient
     row = {

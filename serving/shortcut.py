@@ -6,17 +6,17 @@ route would answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from starlette.datastructures import Headers
 
-from serving.guard import Refused, refusal
+from serving.guard import Refused, again, refusal
 from serving.reading import Posted, read
 from serving.tokens import Caller
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 Ask: TypeAlias = Callable[[Posted, Caller], Awaitable[bytes]]
 """Answers a question, as JSON; raises `Refused`."""
@@ -39,7 +39,7 @@ class Shortcut:
             messages.append(await receive())
         question = read(b"".join(message.get("body", b"") for message in messages))
         if question is None:
-            await self.app(scope, _again(iter(messages), receive), send)
+            await self.app(scope, again(messages, receive), send)
             return
         try:
             body = await self._ask(question, scope["state"]["caller"])
@@ -58,10 +58,3 @@ class Shortcut:
 def _is_json(scope: Scope) -> bool:
     kind: str = Headers(scope=scope).get("content-type", "")
     return kind.partition(";")[0].strip().lower() == "application/json"
-
-
-def _again(messages: Iterator[Message], receive: Receive) -> Receive:
-    async def replay() -> Message:
-        return next(messages, None) or await receive()
-
-    return replay

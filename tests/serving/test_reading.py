@@ -142,7 +142,9 @@ def test_the_usual_forms_of_times_are_read_at_once(time: str) -> None:
     "body",
     [b"", b"[]", b"{", b'{"patient_id": "a"}', b'{"patient": {"birth_date": null}}', b"\xef\xbb\xbf{}",
      b'{"patient": {"birth_date": null}, "history": {"visits": [{"event_time": "\\ud800"}]}}',
-     b'{"patient": {"birth_date": null}, "history": {"findings": [{"value": NaN}]}}'],
+     b'{"patient": {"birth_date": null}, "history": {"findings": [{"value": NaN}]}}',
+     b'{"patient": {"birth_date": null}, "history": {}, "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+     b'{"patient": {"birth_date": null}, "history": {"more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}"],
 )  # fmt: skip
 def test_what_is_of_no_usual_form_is_left_to_the_documented_types(body: bytes) -> None:
     assert read(body) is None

@@ -92,3 +92,9 @@ def test_the_route_itself_answers_the_same(api: Asker) -> None:
         headers = {name: value for name, value in given.headers.items() if name != "x-request-id"}
         ways.append(({**given.json(), "id": None}, headers))
     assert ways[0] == ways[1]
+
+
+def test_what_is_nested_too_deeply_is_refused_and_no_failure_of_the_service(api: Asker) -> None:
+    deep = b'{"patient": {"birth_date": null}, "history": {}, "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    given = api.request("POST", "/v1/assess", content=deep, headers={"Content-Type": "application/json"})
+    assert given.status_code == 400
