@@ -15,7 +15,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from features.evaluate import Moments
 from models.sites import rank
-from records.clock import microseconds
+from records.clock import microsecond, microseconds
 from records.history import History
 from records.schema import PROFESSIONS
 
@@ -137,7 +137,7 @@ def eligible(history: History, definition: CohortDefinition, end: datetime) -> C
     care = _Care.of(history, ids, definition.modes)
     after = time + definition.horizon_days * DAY
     visits, minutes = care.between(owner, time, after)
-    end_of_data = int(end.astimezone(UTC).timestamp() * 1_000_000)
+    end_of_data = microsecond(end)
     reasons = {
         "continues an episode": _continues(owner, time, care, definition.washout_days * DAY),
         "horizon reaches beyond the data": after > end_of_data,

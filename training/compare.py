@@ -16,6 +16,7 @@ from models.estimators import SHALLOW, Boosted, Estimator, ExplainableBoosting, 
 from models.estimators.ebm import ADDITIVE
 from models.need import NeedModel, Predictions
 from models.segments import SegmentTable
+from records.clock import microsecond
 from training.cohort import DAY
 from training.examples import Examples, ExamplesError
 from training.fit import fit_need, need_of
@@ -75,13 +76,13 @@ def split(examples: Examples, definition: SplitDefinition, horizon_days: int) ->
 def test_rows(examples: Examples, definition: SplitDefinition, test_from: datetime) -> Examples:
     """The rows of tested patients from a moment on, also those whose need was not observed."""
     tested = hashed_share(examples.patient_ids) < definition.test_share
-    return examples.take(tested & (examples.as_of >= round(test_from.timestamp() * 1e6)))
+    return examples.take(tested & (examples.as_of >= microsecond(test_from)))
 
 
 def later_rows(examples: Examples, definition: SplitDefinition, since: datetime) -> Examples:
     """The rows of patients who are not tested on, from a moment on."""
     tested = hashed_share(examples.patient_ids) < definition.test_share
-    return examples.take(~tested & (examples.as_of >= round(since.timestamp() * 1e6)))
+    return examples.take(~tested & (examples.as_of >= microsecond(since)))
 
 
 def reached(examples: Examples, table: SegmentTable) -> Bools:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from features.evaluate import Matrix
 from features.profile import Profile
 from models.segments import SegmentTable, read_tables, table_on
 from records import store
-from records.clock import HELSINKI, end_of_day, start_of_day
+from records.clock import HELSINKI, microsecond, start_of_day
 from training import tracking
 from training.monitor.figures import Standard
 from training.monitor.limits import DEFAULT, Limits
@@ -70,7 +70,7 @@ def settle(
         NoReferenceError: nothing was suggested then.
     """
     served = _served(records, catalogue, segments, until)
-    quiet = served.between(int(first.timestamp() * 1_000_000), int(until.timestamp() * 1_000_000))
+    quiet = served.between(microsecond(first), microsecond(until))
     if not len(quiet):
         raise MonitorError(f"{records} holds no assessments from {first:%Y-%m-%d} to {until:%Y-%m-%d}")
     profile = Profile.of(catalogue.version, Matrix(quiet.names, quiet.x), pa.array(quiet.patient_ids)).published()
@@ -81,8 +81,8 @@ def settle(
 
 def run(options: argparse.Namespace) -> int:
     """`python -m training monitor` and `reference`, as the command line asks."""
-    until = end_of_day(options.until) if options.until else datetime.now(UTC)
-    segments = table_on(read_tables(), until.astimezone(HELSINKI).date())
+    until = start_of_day(options.until + timedelta(days=1)) if options.until else datetime.now(UTC)
+    segments = table_on(read_tables(), options.until or until.astimezone(HELSINKI).date())
     if options.command == "monitor":
         return monitor(options.records, normal(options.reference), options.out, DENTAL, segments, until=until,
                        months=options.months, limits=options.limits)  # fmt: skip
@@ -108,9 +108,10 @@ def normal(name: str) -> Reference:
 
 
 def months_before(until: datetime, months: int) -> datetime:
-    """The first day of the month so many months before that of `until`."""
-    month = until.year * 12 + until.month - 1 - months
-    return datetime.combine(date(month // 12, month % 12 + 1, 1), datetime.min.time(), UTC)
+    """The first instant of the Helsinki month so many months before that of `until` (aware), in UTC."""
+    local = until.astimezone(HELSINKI)
+    month = local.year * 12 + local.month - 1 - months
+    return start_of_day(date(month // 12, month % 12 + 1, 1))
 
 
 def _served(records: Path, catalogue: Catalogue, segments: SegmentTable, until: datetime) -> Served:

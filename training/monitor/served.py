@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.catalogue import Catalogue
 from features.evaluate import Moments, evaluate
 from models.segments import SegmentTable
-from records.clock import microseconds
+from records.clock import microsecond, microseconds
 from records.history import History
 
 Ints = NDArray[np.int64]
@@ -87,7 +87,7 @@ def read(history: History, catalogue: Catalogue, segments: SegmentTable, until: 
     moments = Moments(rows["patient_id"].combine_chunks(), rows["event_time"].combine_chunks())
     matrix = evaluate(catalogue, history, moments)
     place = {name: at for at, name in enumerate(segments.names)}
-    truth, early = _followed(history, moments.patient_ids, when, segments, int(until.timestamp() * 1_000_000))
+    truth, early = _followed(history, moments.patient_ids, when, segments, microsecond(until))
     return Served(
         patient_ids=_words(rows["patient_id"]),
         when=when,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
-from records.clock import HELSINKI
+from records.clock import HELSINKI, microsecond
 from training.monitor.figures import Month, Standard, measure
 from training.monitor.judge import judge
 from training.monitor.report import Judged
@@ -24,12 +24,8 @@ def months(first: datetime, until: datetime) -> Iterator[tuple[str, int, int]]:
         end = datetime(*following, 1, tzinfo=HELSINKI)
         if end > until:
             return
-        yield f"{year}-{month:02}", _microseconds(start), _microseconds(end)
+        yield f"{year}-{month:02}", microsecond(start), microsecond(end)
         year, month = following
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp()) * 1_000_000
 
 
 def watch(served: Served, standard: Standard, first: datetime, until: datetime) -> list[Judged]:

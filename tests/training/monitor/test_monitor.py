@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from features.evaluate import Matrix
 from features.families import Label, count
 from features.profile import Profile
 from records import store
-from records.clock import instant
+from records.clock import instant, microsecond
 from records.history import History
 from tests.rows import event, history, patient
 from tests.training.monitor.service import FIRST, SEGMENTS, UNTIL, VERSION, service
 from tests.training.monitor.test_shifts import judged, one_site_overrides
+from training.__main__ import main as train
 from training.monitor.command import BREACHED, MonitorError, monitor, months_before, settle
 from training.monitor.limits import DEFAULT, Limits, LimitsError
 from training.monitor.reference import NoReferenceError, Reference, expected_auroc
@@ -185,9 +185,25 @@ class TestReport:
 
 def test_months_are_whole_helsinki_months() -> None:
     found = list(months(instant("2024-11-30T23:30"), instant("2025-02-01")))
-    assert [name for name, *_ in found] == ["2024-11", "2024-12", "2025-01"][: len(found)]
-    assert found[1][1] == int(instant("2024-12-01T00:00").timestamp() * 1e6)
-    assert months_before(datetime(2026, 1, 10, tzinfo=UTC), 12) == datetime(2025, 1, 1, tzinfo=UTC)
+    assert [name for name, *_ in found] == ["2024-11", "2024-12", "2025-01"]
+    assert found[1][1] == microsecond(instant("2024-12-01T00:00"))
+    assert [name for name, *_ in months(instant("2024-11-30T23:30"), instant("2025-01-31T23:59"))] == [
+        "2024-11",
+        "2024-12",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("until", "first"),
+    [
+        ("2026-01-10T12:00", "2025-01-01T00:00"),
+        ("2026-11-30T23:59", "2025-11-01T00:00"),
+        ("2026-12-01T00:30", "2025-12-01T00:00"),  # in Helsinki it is December, in UTC still November
+    ],
+)
+def test_a_year_of_months_ends_before_the_month_that_helsinki_is_in(until: str, first: str) -> None:
+    assert months_before(instant(until), 12) == instant(first)
+    assert len(list(months(months_before(instant(until), 12), instant(until)))) == 12
 
 
 def test_features_of_the_reference_must_be_those_of_the_service() -> None:
@@ -231,6 +247,15 @@ class TestCommand:
                          until=instant("2025-12-15"), months=2)  # fmt: skip
         assert status == BREACHED
         assert "2025-11 recalibrate: share of suggestions of heavy is 1, expected 0" in capsys.readouterr().out
+
+    def test_the_month_that_the_last_day_ends_is_judged_too(self, tmp_path: Path) -> None:
+        records = self.folder(tmp_path)
+        self.reference(records).write(tmp_path / "reference.json")
+        for last, whole in (("2025-11-29", ["2025-09", "2025-10"]), ("2025-11-30", ["2025-10", "2025-11"])):
+            train(["monitor", "--records", str(records), "--reference", str(tmp_path / "reference.json"),
+                   "--out", str(tmp_path), "--until", last, "--months", "2"])  # fmt: skip
+            found = json.loads((tmp_path / "monitor.json").read_text(encoding="utf-8"))
+            assert [month["month"] for month in found] == whole
 
     def test_what_is_normal_is_read_off_a_quiet_stretch(self, tmp_path: Path) -> None:
         records, out = self.folder(tmp_path), tmp_path / "new" / "reference.json"
