@@ -154,10 +154,14 @@ def _known(catalogue: Catalogue, person: Person, moment: int) -> tuple[int, date
     seen, latest = 0, None
     for name in catalogue.sources:
         # A person's one row of `patients` is no event, and no table of events either.
-        times = person[name].times
-        found = [at for at, known in zip(*times, strict=True) if at < moment and known < moment]
+        happened, recorded = person[name].times
+        if not happened or happened[0] >= moment:
+            continue
+        found = happened
+        # Events are sorted by time. Nearly always the moment is later than all of them.
+        if happened[-1] >= moment or max(recorded) >= moment:
+            found = [at for at, known in zip(happened, recorded, strict=True) if at < moment and known < moment]
         if found:
-            # Events are sorted by time.
             seen, latest = seen + len(found), found[-1] if latest is None else max(found[-1], latest)
     return seen, None if latest is None else EPOCH + timedelta(microseconds=latest)
 

@@ -56,7 +56,8 @@ def check_person(given: Person, moment: datetime | None = None) -> CheckedPerson
     for name in EVENTS:
         if name in given.events:
             events[name], reasons = _usable(name, _canonical(name, given[name]), bounds)
-            aside.update((name, reason) for reason in reasons)
+            if reasons:
+                aside.update((name, reason) for reason in reasons)
     row = given.row
     fault = next((found for rule in _rules("patients") if (found := rule.fault(row.get(rule.column)))), None)
     return CheckedPerson(Person(row, events), fault, aside, _notices(events.get("procedures")))
@@ -93,16 +94,15 @@ class _Rule:
 
     def holds(self, values: Sequence[Any]) -> bool:
         """Whether it is plain that no value is wrong."""
-        found = set(values)
         if self.one_of:
-            return found <= self.one_of
-        if None in found:
+            return self.one_of.issuperset(values)
+        if None in values:
             if not self.nullable:
                 return False
-            found.remove(None)
-        if not found:
-            return True
-        return (self.least is None or min(found) >= self.least) and (self.most is None or max(found) <= self.most)
+            values = [value for value in values if value is not None]
+            if not values:
+                return True
+        return (self.least is None or min(values) >= self.least) and (self.most is None or max(values) <= self.most)
 
 
 @cache
@@ -114,6 +114,11 @@ def _rules(name: str) -> tuple[_Rule, ...]:
         if name == "patients" or column != "patient_id"
     )
     return tuple(rule for rule in rules if rule.asks)
+
+
+@cache
+def _rules_but_of_times(name: str) -> tuple[_Rule, ...]:
+    return tuple(rule for rule in _rules(name) if rule.column not in TIMES)
 
 
 @dataclass(frozen=True)
@@ -166,12 +171,8 @@ def _is_plainly_good(name: str, rows: Columns, bounds: _Bounds) -> bool:
     ids = rows["event_id"]
     if len(set(ids)) < len(ids) or not bounds.hold(*rows.times):
         return False
-    return all(rule.holds(_values(rule, rows)) for rule in _rules(name))
-
-
-def _values(rule: _Rule, rows: Columns) -> Sequence[Any]:
     # That no time is missing is known by now.
-    return () if rule.column in TIMES else rows[rule.column]
+    return all(rule.holds(rows[rule.column]) for rule in _rules_but_of_times(name))
 
 
 def _reasons(name: str, rows: Columns, bounds: _Bounds) -> Iterator[str | None]:
@@ -196,8 +197,9 @@ def _in_order(rows: Columns) -> Columns:
     if all(map(lt, times, times[1:])):
         return rows
     keys = list(zip(times, rows["event_id"], strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return rows if order == list(range(len(keys))) else rows.take(order)
+    if keys == sorted(keys):
+        return rows
+    return rows.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
 def _canonical(name: str, rows: Columns) -> Columns:
@@ -219,14 +221,14 @@ def _notices(procedures: Columns | None) -> dict[tuple[str, str], int]:
         return {}
     codes = procedures["code"]
     means = {code: meaning(code) for code in set(codes)}
-    unknown = sum(means[code].group is None for code in codes)
-    dated = any(means[code].rule.is_dated for code in means)
-    late = _out_of_date(procedures, means) if dated else 0
+    unknown = sum(codes.count(code) for code, says in means.items() if says.group is None)
+    dated = {code: says for code, says in means.items() if says.rule.is_dated}
+    late = _out_of_date(procedures, dated) if dated else 0
     found = {check.UNKNOWN_CODE: unknown, check.OUT_OF_DATE: late}
     return {("procedures", says): count for says, count in found.items() if count}
 
 
-def _out_of_date(procedures: Columns, means: Mapping[str, Meaning]) -> int:
+def _out_of_date(procedures: Columns, dated: Mapping[str, Meaning]) -> int:
     """How many events have a code before or after the classification has it."""
     days = zip(procedures["code"], days_of(procedures.happened).tolist(), strict=True)
-    return sum(not means[code].rule.holds(date_of(day)) for code, day in days if means[code].rule.is_dated)
+    return sum(not dated[code].rule.holds(date_of(day)) for code, day in days if code in dated)

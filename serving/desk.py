@@ -82,7 +82,8 @@ class Desk:
             Refused: it cannot be answered, or the answer cannot be kept.
         """
         if isinstance(question, Posted) and question.size <= SMALL:
-            asked, given = self._answered(question, caller)
+            with self.ledger.writer.turn.taken():
+                asked, given = self._answered(question, caller)
         else:
             # A file to search, or a history so long that others should not wait for it.
             asked, given = await asyncio.to_thread(self._answered, question, caller)

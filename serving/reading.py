@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from records.clock import instant, microsecond, utc
 from records.person import INSTANTS, OWN, TIMES, Columns, Person
 from records.schema import EVENTS, INSTANT, Column
+from serving.times import plainly_read
 from serving.wire import (
     MOST_LETTERS,
     MOST_NUMBER,
@@ -189,6 +190,9 @@ def _times(texts: Sequence[str]) -> Ints:
     Raises:
         ValueError: one cannot be read.
     """
+    plain = plainly_read(texts)
+    if plain is not None:
+        return plain
     given = pa.array(texts, pa.string())
     with_offsets = _cast(given, INSTANT)
     if with_offsets is not None and with_offsets.min(initial=0) >= MIN and with_offsets.max(initial=0) <= MAX:

@@ -80,11 +80,9 @@ def opened(content: bytes) -> bytes:
 def _packed(table: str, rows: Columns) -> dict[str, Any]:
     """Columns without those that are all missing; infinity, which JSON has not, as a word."""
     found: dict[str, Any] = dict(zip(TIMES, rows.times, strict=True))
-    for name, values in rows.values.items():
-        if name in _numbers(table):
-            values = [value if value is None or math.isfinite(value) else repr(value) for value in values]  # noqa: PLW2901
-        if values.count(None) < len(values):
-            found[name] = values
+    found |= {name: values for name, values in rows.values.items() if values.count(None) < len(values)}
+    for name in _numbers(table) & found.keys():
+        found[name] = [value if value is None or math.isfinite(value) else repr(value) for value in found[name]]
     return found
 
 

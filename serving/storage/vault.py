@@ -8,13 +8,14 @@ them to nobody; the operator's command that reproduces an assessment opens them 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from records.database.connection import engine, require_reachable, sqlite_file
 from records.database.errors import DatabaseError, told_plainly
@@ -56,8 +57,18 @@ class Vault:
         Raises:
             DatabaseError: the database fails; nothing was written.
         """
-        with told_plainly(), self._engine.begin() as connection:
+        with self.transaction() as connection:
             insert(connection, VAULT, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction for a writer that puts sealed contents into `VAULT` itself.
+
+        Raises:
+            DatabaseError: the database fails; nothing was written.
+        """
+        with told_plainly(), self._engine.begin() as connection:
+            yield connection
 
     def content(self, name: str) -> bytes | None:
         """What was put in under a name, or None.

@@ -10,13 +10,13 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete
@@ -26,7 +26,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from records.database import Database, DatabaseError, add
 from records.database.insertion import insert
 from serving.storage.chain import Chain
-from serving.storage.tables import SPENT
+from serving.storage.tables import SPENT, VAULT
 from serving.storage.vault import Vault
 
 LOG = logging.getLogger("tarve.serving")
@@ -35,6 +35,8 @@ BETWEEN_COMMITS = 0.025
 """Seconds from one commit to the next, so that under load one serves several requests: kept with nine others, an
 assessment costs a fifth of the CPU of one kept alone. Shorter than what a person notices."""
 BETWEEN_CLEANINGS = timedelta(minutes=1)
+MOST_POLITE = 0.1
+"""Seconds that one waits for its turn at the most: to take turns saves work, nothing depends on it."""
 REMEMBERED = timedelta(hours=2)
 """A token holds for an hour at the most, so one that ends two hours before another has ended."""
 Row = Mapping[str, Any]
@@ -63,10 +65,36 @@ Waiting = tuple[Write, "Future[bool] | asyncio.Future[bool]"]
 Told = tuple["Future[bool] | asyncio.Future[bool]", bool | DatabaseError]
 
 
+class Turn:
+    """Lets the thread that answers and the one that writes work one after the other.
+
+    Both run Python, of which an interpreter runs one thread at a time. Left alone, they take it from each other a dozen
+    times a request, and begin each time with cold caches: that costs more than the writing itself.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Work while the other does not, unless the other takes too long. Not for what waits, as a commit does."""
+        is_mine = self._lock.acquire(timeout=MOST_POLITE)
+        try:
+            yield
+        finally:
+            if is_mine:
+                self._lock.release()
+
+
 class Writer:
-    """Writes for all requests of a worker, in a thread of its own."""
+    """Writes for all requests of a worker, in a thread of its own.
+
+    Attributes:
+        turn: the thread that answers takes it for what is much work, so that this one does not get in its way.
+    """
 
     def __init__(self, database: Database, vault: Vault, chain: Chain) -> None:
+        self.turn = Turn()
         self._database, self._vault, self._chain = database, vault, chain
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._cleaned = datetime.min.replace(tzinfo=UTC)
@@ -136,9 +164,10 @@ class Writer:
     def _write(self, writes: list[Write]) -> list[bool]:
         sealed = [row for write in writes for row in write.sealed]
         if sealed:
-            self._vault.add(sealed)
+            with self._vault.transaction() as connection, self._turn_on(connection):
+                insert(connection, VAULT, sealed)
         lines = [line for write in writes for line in write.lines]
-        with self._database.transaction() as connection:
+        with self._database.transaction() as connection, self._turn_on(connection):
             unspent = self._spend(connection, [write.spends for write in writes])
             add(connection, _merged(write.events for write in writes))
             for table, rows in _merged(write.rows for write in writes).items():
@@ -147,6 +176,10 @@ class Writer:
         if head is not None:
             self._chain.anchor(head)
         return unspent
+
+    def _turn_on(self, connection: Connection) -> AbstractContextManager[None]:
+        """The turn, where statements wait for no server; the commit comes after it."""
+        return self.turn.taken() if connection.dialect.name == "sqlite" else nullcontext()
 
     def _spend(self, connection: Connection, tokens: list[tuple[str, datetime] | None]) -> list[bool]:
         """Whether each token was not spent before; the first of two equal ones was not."""
