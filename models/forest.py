@@ -116,35 +116,48 @@ def _sum_many(  # noqa: PLR0917 - compiled code takes plain arrays
         found[first : first + BLOCK] = sums.T
 
 
-@compiled(f"void({ROW}, i8[::1], {ROWS}, {SPLITS}, u2[::1], b1[::1], u2[:, ::1])")
-def _read_alike(  # noqa: PLR0917 - compiled code takes plain arrays
-    base: Floats, place: Ints, values: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats,
-    part: Codes, bit: Codes, same: Codes, moved: Bools, patterns: Codes,
+@compiled(f"void({ROW}, i8[::1], {SPLITS}, u2[::1], b1[::1])")
+def _read_same(  # noqa: PLR0917 - compiled code takes plain arrays
+    base: Floats, place: Ints, column: Ints, missing_last: Bools, start: Ints, edge: Floats, part: Codes, bit: Codes,
+    same: Codes, moved: Bools,
 ) -> None:  # fmt: skip
-    """Find the patterns of rows that are one row but for some columns: `same` for all, and own ones of `moved` parts.
+    """Find the patterns that rows have in common which are one row but for some columns.
 
     Args (arrays apart from the layout):
         place: where among the values each column of the row stands; -1 where it is the same in all.
+        same: the patterns, by part.
+        moved: the parts that ask about the other columns too.
     """
     for at in range(len(column)):
-        moved[part[start[at] : start[at + 1]]] |= place[column[at]] >= 0
         if place[column[at]] < 0:
             last = passed(base[column[at]], missing_last[at], edge, start[at], start[at + 1])
             for each in range(start[at], last):
                 same[part[each]] |= bit[each]
-    for mine in np.flatnonzero(moved):
-        patterns[mine] = same[mine]
-    turned = np.empty(len(values), np.int64)
+        else:
+            for each in range(start[at], start[at + 1]):
+                moved[part[each]] = True
+
+
+@compiled(f"void(i8[::1], {ROWS}, {SPLITS}, u2[::1], b1[::1], u2[:, ::1])")
+def _read_moved(  # noqa: PLR0917 - compiled code takes plain arrays
+    place: Ints, values: Floats, column: Ints, missing_last: Bools, start: Ints, edge: Floats, part: Codes, bit: Codes,
+    same: Codes, moved: Bools, patterns: Codes,
+) -> None:  # fmt: skip
+    """Find the patterns of the moved parts, shape (parts, n), which begin as what is the same in all rows."""
+    for mine in range(len(moved)):
+        if moved[mine]:
+            patterns[mine] = same[mine]
+    turned = np.empty(len(values), np.uint32)
     for at in range(len(column)):
         if place[column[at]] < 0:
             continue
         for row in range(len(values)):
             value = values[row, place[column[at]]]
-            turned[row] = passed(value, missing_last[at], edge, start[at], start[at + 1])
+            turned[row] = passed(value, missing_last[at], edge, start[at], start[at + 1]) - start[at]
         for each in range(start[at], start[at + 1]):
-            pattern, turn = patterns[part[each]], bit[each]
+            pattern, turn, before = patterns[part[each]], bit[each], np.uint32(each - start[at])
             for row in range(len(values)):
-                pattern[row] |= np.uint16(turned[row] > each) * turn
+                pattern[row] |= turn if turned[row] > before else np.uint16(0)
 
 
 @compiled(f"void({ROW}, i8[::1], {ROWS}, {SPLITS}, {LEAVES}, f8[:, ::1])")
@@ -155,16 +168,16 @@ def _sum_alike(  # noqa: PLR0917 - compiled code takes plain arrays
     """Sums of the leaves of rows that are one row but for some columns: the same in the same order as row by row."""
     same, moved = np.zeros(len(output), np.uint16), np.zeros(len(output), np.bool_)
     patterns = np.empty((len(output), len(values)), np.uint16)
-    _read_alike(base, place, values, column, missing_last, start, edge, part, bit, same, moved, patterns)
+    _read_same(base, place, column, missing_last, start, edge, part, bit, same, moved)
+    _read_moved(place, values, column, missing_last, start, edge, part, bit, same, moved, patterns)
     sums = np.zeros((found.shape[1], len(values)))
     for at in range(len(output)):
-        total, mine, first = sums[output[at]], patterns[at], leaf_start[at]
+        total, mine, leaves = sums[output[at]], patterns[at], leaf[leaf_start[at] :]
         if moved[at]:
             for row in range(len(values)):
-                total[row] += leaf[first + mine[row]]
+                total[row] += leaves[mine[row]]
         else:
-            for row in range(len(values)):
-                total[row] += leaf[first + same[at]]
+            total += leaves[same[at]]
     found[:] = sums.T
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from records import check
-from records.clock import EPOCH_DAY, date_of, days_of, microsecond
+from records.clock import EPOCH_DAY, date_of, day_at, microsecond
 from records.codes import Meaning, meaning
 from records.person import TIMES, UNKNOWN, Columns, Person
 from records.schema import EVENTS, TABLES
@@ -151,7 +151,7 @@ class _Bounds:
 
     def fault(self, happened: int, recorded: int) -> str | None:
         """Why an event is out of bounds."""
-        if self.born is not None and days_of(np.array([happened]))[0] < self.born:
+        if self.born is not None and day_at(happened) < self.born:
             return "it happened before the patient was born"
         if happened >= self.moment:
             return "it happened at or after the moment"
@@ -230,5 +230,5 @@ def _notices(procedures: Columns | None) -> dict[tuple[str, str], int]:
 
 def _out_of_date(procedures: Columns, dated: Mapping[str, Meaning]) -> int:
     """How many events have a code before or after the classification has it."""
-    days = zip(procedures["code"], days_of(procedures.happened).tolist(), strict=True)
-    return sum(not dated[code].rule.holds(date_of(day)) for code, day in days if code in dated)
+    happened = zip(procedures["code"], procedures.times[0], strict=True)
+    return sum(not dated[code].rule.holds(date_of(day_at(at))) for code, at in happened if code in dated)

@@ -117,8 +117,12 @@ def date_of(day: int) -> date:
 
 def day(moment: datetime) -> int:
     """The Helsinki day since 1970-01-01 of one aware moment, as `days` counts it."""
+    return day_at(microsecond(moment))
+
+
+def day_at(utc: int) -> int:
+    """The same of an instant that is given as microseconds since 1970 in UTC."""
     since, offset = _listed_offsets()
-    utc = microsecond(moment)
     return (utc + offset[bisect_right(since, utc) - 1]) // _DAY
 
 

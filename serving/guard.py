@@ -92,7 +92,9 @@ class Watch:
             told = {"method": scope["method"], "route": path, "status": status, "ms": round(seconds * 1e3, 1)}
             # The issuer and its tenant are organisations; the subject may be a person, and is in the audit alone.
             whose = {} if caller is None else {"issuer": caller.issuer, "tenant": caller.tenant.name}
-            REQUESTS.info("answered", extra={"told": told | whose})
+            # As `info` makes it, but without looking for the line of code, which nobody reads.
+            fields = {"told": told | whose}
+            REQUESTS.handle(REQUESTS.makeRecord(REQUESTS.name, logging.INFO, "", 0, "answered", (), None, extra=fields))
 
 
 def _place(error: Exception) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from features.dental import DENTAL
 from features.evaluate import Matrix
 from features.one import evaluate_person
-from models.interview import Interview, Item, Recorded, Stop, read_items, standing
+from models.interview import Interview, Item, Stop, read_items, standing
 from models.need import NeedModel
 from models.segments import SegmentTable
 from models.sites import site_of
@@ -107,9 +107,8 @@ class Conversation:
             return {}
         rows = self.record["answers"]
         ages = day(self.as_of) - days_of(rows.happened)
-        return standing(
-            self.interviewer.items, map(Recorded, rows["question"], rows["value"], ages.tolist()), self.told
-        )
+        recorded = zip(rows["question"], rows["value"], ages.tolist(), strict=True)
+        return standing(self.interviewer.items, recorded, self.told)
 
     @cached_property
     def _site(self) -> str | None:

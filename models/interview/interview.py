@@ -290,9 +290,8 @@ class _Outlook:
     def of(cls, interview: Interview, row: Floats, given: Floats, left: Ints, site: str | None) -> _Outlook:
         """Ask the model about every answer at once: rows that differ in the columns of the answers only."""
         likely, columns = interview.plan.likely, interview.columns
-        nothing = np.full(len(given), np.nan)
         # Where people stand among others was learnt from the curve that all sites share.
-        blank = interview.at_least(row, columns.columns, columns.values(row, nothing[None]), None)
+        blank = interview.at_least(row, columns.columns, row[None, columns.columns], None)
         known = np.where(np.isnan(given), interview.record.held(row), given)
         weights = likely.weights(known, anchors(blank, row[None], interview.record.age)[0])
         drawn = likely.complete(given, weights, left.tolist(), interview.plan.limits.drawn)

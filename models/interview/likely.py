@@ -69,13 +69,14 @@ class Likely:
     def weights(self, answers: Floats, anchors: Floats) -> Floats:
         """Weight of each class for one person: answers of shape (questions,), anchors of shape (anchors,)."""
         shares, tables = self._logs
-        logs, questions = shares, len(self.levels)
-        for at, (answer, levels) in enumerate(zip(answers.tolist(), self.levels, strict=True)):
+        logs = shares.copy()
+        for answer, levels, places, table in zip(answers.tolist(), self.levels, self._places, tables, strict=False):
             if not isnan(answer):
-                logs = logs + tables[at][:, min(range(len(levels)), key=lambda k: abs(answer - levels[k]))]
-        for at, (anchor, cuts) in enumerate(zip(anchors.tolist(), self.edges, strict=True)):
+                at = places.get(answer)
+                logs += table[min(range(len(levels)), key=lambda k: abs(answer - levels[k])) if at is None else at]
+        for anchor, cuts, table in zip(anchors.tolist(), self.edges, tables[len(self.levels) :], strict=True):
             if not isnan(anchor):
-                logs = logs + tables[questions + at][:, bisect_right(cuts, anchor)]
+                logs += table[bisect_right(cuts, anchor)]
         weights = np.exp(logs - logs.max())
         return np.asarray(weights / weights.sum())
 
@@ -120,9 +121,14 @@ class Likely:
         return np.hstack(self._tables[: len(self.levels)])
 
     @cached_property
-    def _logs(self) -> tuple[Floats, list[Floats]]:
-        """Logarithms of the shares of the classes and of the tables."""
-        return np.log(self.shares), [np.log(table) for table in self._tables]
+    def _logs(self) -> tuple[Floats, list[list[Floats]]]:
+        """Logarithms of the shares of the classes, and of the chances of each level or band in the classes."""
+        return np.log(self.shares), [list(np.ascontiguousarray(np.log(table).T)) for table in self._tables]
+
+    @cached_property
+    def _places(self) -> list[dict[float, int]]:
+        """Where each level of a question stands."""
+        return [{level: at for at, level in enumerate(levels)} for levels in self.levels]
 
     @cached_property
     def _plausible(self) -> Callable[[int], Floats]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,10 @@ class Item:
         if self.holds < 0:
             raise QuestionTableError(f"question {self.name!r}: an answer cannot hold for {self.holds} days")
 
+    @cached_property
+    def _values(self) -> frozenset[float]:
+        return frozenset(choice.value for choice in self.choices)
+
     def allows(self, value: float) -> bool:
         """Whether an answer is allowed."""
         try:
@@ -92,7 +97,7 @@ class Item:
             AnswerError: it is none of the choices, or no number allowed. The value is not repeated.
         """
         if self.number is None:
-            if value not in {choice.value for choice in self.choices}:
+            if value not in self._values:
                 allowed = ", ".join(f"{choice.value:g}" for choice in self.choices)
                 raise AnswerError(f"the answer to {self.name!r} must be one of {allowed}")
             return

@@ -18,22 +18,20 @@ class Recorded(NamedTuple):
     age: int
 
 
-def standing(items: Mapping[str, Item], recorded: Iterable[Recorded], told: Mapping[str, float | None]) -> Answers:
+def standing(
+    items: Mapping[str, Item], recorded: Iterable[tuple[str, float, int]], told: Mapping[str, float | None]
+) -> Answers:
     """Answers that need not be asked for.
 
     Args:
         items: the questions by name.
-        recorded: answers on record in the order of time: the last one to a question stays.
+        recorded: answers on record (see `Recorded`) in the order of time: the last one to a question stays.
         told: answers of this interview; None where somebody would not or could not say.
 
     Returns:
         Answers by question. Without those that no question allows: older records and other models may have had others.
     """
-    held = {
-        one.question: one.value
-        for one in recorded
-        if one.question in items and one.age <= items[one.question].holds
-    }  # fmt: skip
+    held = {name: value for name, value, age in recorded if name in items and age <= items[name].holds}
     return {
         name: value
         for name, value in {**held, **told}.items()

@@ -90,7 +90,7 @@ def test_no_trees_add_nothing() -> None:
 
 
 def test_what_is_compiled_is_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("passed", "_read_few", "read_block", "_sum_many", "_read_alike", "_sum_alike")
+    names = ("passed", "_read_few", "read_block", "_sum_many", "_read_same", "_read_moved", "_sum_alike")
     for name in names:
         monkeypatch.setattr(forest, name, getattr(forest, name).py_func)
     made = Forest.of(parts_of(read_trees([FITTED["three classes"]])[:6]), FEATURES)
