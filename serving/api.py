@@ -82,7 +82,7 @@ def create_app(
     _pages(app, _document(app, release))
     _require_rules(app)
     _answer_heads(app)
-    app.add_middleware(Shortcut, ask=assessments.asking(desk, metrics))
+    app.add_middleware(Shortcut, ask=assessments.asking_at_once(desk, metrics))
     _guard(app, house, metrics, gate, now)
     metrics.know(route.path for route in app.routes if hasattr(route, "path"))
     return app

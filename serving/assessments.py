@@ -21,7 +21,7 @@ from serving.faults import named, refusals
 from serving.guard import Refused
 from serving.metrics import Metrics
 from serving.preferences import preferences
-from serving.reading import Posted, posted
+from serving.reading import Posted, posted, read
 from serving.risk import MEDIA_TYPE, risk_assessment
 from serving.storage.ledger import Choice, ContradictionError, Kept, KeyReusedError
 from serving.storage.writer import Write
@@ -74,6 +74,18 @@ def asking(desk: Desk, metrics: Metrics) -> Callable[[Posted | Question, Caller]
         return body
 
     return ask
+
+
+def asking_at_once(desk: Desk, metrics: Metrics) -> Callable[[bytes, Caller], Awaitable[bytes | None]]:
+    """The same for a body of the usual form; of any other, None."""
+    ask = asking(desk, metrics)
+
+    async def read_and_ask(body: bytes, caller: Caller) -> bytes | None:
+        with desk.ledger.writer.turn.taken():
+            question = read(body)
+        return None if question is None else await ask(question, caller)
+
+    return read_and_ask
 
 
 def _assess_route(app: FastAPI, desk: Desk, metrics: Metrics) -> None:

@@ -23,6 +23,7 @@ from serving.reading import Posted
 from serving.release import Release
 from serving.snapshots import Snapshot, pack, unpack
 from serving.storage.ledger import Kept, Ledger, snapshot_name
+from serving.storage.writer import Write
 from serving.tokens import Caller
 from serving.wire import Answer, AnswersIn, GivenAnswer, Notice, PostedHistory, PostedPatient, Question, as_json
 
@@ -84,11 +85,12 @@ class Desk:
         if isinstance(question, Posted) and question.size <= SMALL:
             with self.ledger.writer.turn.taken():
                 asked, given = self._answered(question, caller)
-        else:
-            # A file to search, or a history so long that others should not wait for it.
-            asked, given = await asyncio.to_thread(self._answered, question, caller)
-        body = await self.keep(asked, given, actor(caller, purpose), caller.tenant.name)
-        return given.answer, body
+                body, write = self._to_keep(asked, given, actor(caller, purpose), caller.tenant.name)
+            await self._keep(write)
+            return given.answer, body
+        # A file to search, or a history so long that others should not wait for it.
+        asked, given = await asyncio.to_thread(self._answered, question, caller)
+        return given.answer, await self.keep(asked, given, actor(caller, purpose), caller.tenant.name)
 
     def _answered(self, question: Question | Posted, caller: Caller) -> tuple[Asked, Given]:
         if isinstance(question, Posted):
@@ -105,6 +107,14 @@ class Desk:
         Raises:
             Refused: it cannot be kept, so it may not be given.
         """
+        body, write = self._to_keep(asked, given, by, tenant, cards)
+        await self._keep(write)
+        return body
+
+    def _to_keep(
+        self, asked: Asked, given: Given, by: Actor, tenant: str, cards: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[bytes, Write]:
+        """An answer as JSON, and all that is to be kept of it."""
         said, at = given.answer, self.now()
         body = as_json(said)
         kept = Kept(
@@ -120,11 +130,13 @@ class Desk:
         snapshot = pack(Snapshot(asked.given, asked.as_of, asked.notices, asked.told, asked.follows, asked.unit))
         deed: audit.Deed = "hook" if cards else "answer" if asked.follows else "assess"
         line = audit.line(deed, by, audited(said, asked), at, self.secrets)
+        return body, self.ledger.to_keep(kept, _events(asked, given, at, tenant), snapshot, line, cards)
+
+    async def _keep(self, write: Write) -> None:
         try:
-            await self.ledger.keep(kept, _events(asked, given, at, tenant), snapshot, line, cards)
+            await self.ledger.writer.write(write)
         except DatabaseError as error:
             raise Refused(503, "", "the answer cannot be kept now, so it cannot be given; try again") from error
-        return body
 
     async def hear(self, kept: Kept, given: AnswersIn, caller: Caller, purpose: str) -> tuple[Answer, bytes]:
         """Update an assessment with answers of the patient, as a new one; keep it, and tell its JSON.

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from starlette.datastructures import Headers
 
 from serving.guard import Refused, again, refusal
-from serving.reading import Posted, read
 from serving.tokens import Caller
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-Ask: TypeAlias = Callable[[Posted, Caller], Awaitable[bytes]]
-"""Answers a question, as JSON; raises `Refused`."""
+Ask: TypeAlias = Callable[[bytes, Caller], Awaitable[bytes | None]]
+"""Answers a question of the usual form, as JSON; None of any other, before anything is done. Raises `Refused`."""
 PATH = "/v1/assess"
 
 
@@ -37,14 +36,14 @@ class Shortcut:
         messages = [await receive()]
         while messages[-1].get("more_body"):
             messages.append(await receive())
-        question = read(b"".join(message.get("body", b"") for message in messages))
-        if question is None:
-            await self.app(scope, again(messages, receive), send)
-            return
+        posted = b"".join(message.get("body", b"") for message in messages)
         try:
-            body = await self._ask(question, scope["state"]["caller"])
+            body = await self._ask(posted, scope["state"]["caller"])
         except Refused as error:
             await refusal(error.status, (error.where, error.what))(scope, receive, send)
+            return
+        if body is None:
+            await self.app(scope, again(messages, receive), send)
             return
         headers = [
             (b"content-type", b"application/json"),

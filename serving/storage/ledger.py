@@ -115,22 +115,18 @@ class Ledger:
         vault, chain = Vault.open(settings.vault, secrets.vault), Chain(secrets.audit, settings.anchors)
         return cls(database, vault, chain, secrets.patients)
 
-    async def keep(
+    def to_keep(
         self,
         kept: Kept,
         events: Mapping[str, Sequence[Mapping[str, Any]]],
         snapshot: bytes,
         line: str,
         cards: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
-        """Keep an assessment with its record events, its snapshot, its line of the audit and its cards.
-
-        Raises:
-            DatabaseError: nothing was kept.
-        """
+    ) -> Write:
+        """An assessment with its record events, its snapshot, its line of the audit and its cards, for the writer."""
         sealed = self.vault.sealed(snapshot_name(kept.id), snapshot, kept.made_at)
         rows: dict[Any, Sequence[Mapping[str, Any]]] = {ASSESSMENTS: [vars(kept)], CARDS: cards}
-        await self.writer.write(Write(events=events, rows=rows, sealed=[sealed], lines=[line]))
+        return Write(events=events, rows=rows, sealed=[sealed], lines=[line])
 
     async def spend(self, token: str, until: datetime) -> bool:
         """Remember a token until a moment; False when it was spent before, by any worker.
