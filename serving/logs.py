@@ -6,9 +6,9 @@ What is written is ours: route templates, never paths; types and places of error
 from __future__ import annotations
 
 import logging
+import random
 import re
 import sys
-import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -19,13 +19,14 @@ from typing_extensions import override
 LOGGER = "tarve"
 REQUEST: ContextVar[str] = ContextVar("tarve_request", default="")
 """The id of the request in work."""
+_NUMBERS = random.Random()  # noqa: S311 - an id is no secret, and asking the system for each costs as much as the rest
 _SANE = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 """A UUID, or the 32 hexadecimal digits of a trace. A freer form could carry a name or an identity code into the log."""
 
 
 def request_id(offered: str) -> str:
     """The id that a caller offers for its request, if it is one; else a new one."""
-    return offered if _SANE.fullmatch(offered) else str(uuid.uuid4())
+    return offered if _SANE.fullmatch(offered) else f"{_NUMBERS.getrandbits(128):032x}"
 
 
 class JsonLines(logging.Formatter):

@@ -10,9 +10,9 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -75,15 +75,25 @@ class Turn:
     def __init__(self) -> None:
         self._lock = Lock()
 
-    @contextmanager
-    def taken(self) -> Iterator[None]:
+    def taken(self) -> Taken:
         """Work while the other does not, unless the other takes too long. Not for what waits, as a commit does."""
-        is_mine = self._lock.acquire(timeout=MOST_POLITE)
-        try:
-            yield
-        finally:
-            if is_mine:
-                self._lock.release()
+        return Taken(self._lock)
+
+
+class Taken:
+    """A turn, from its begin to its end."""
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock, self._is_mine = lock, False
+
+    def __enter__(self) -> None:
+        """Wait for the other, but not for long."""
+        self._is_mine = self._lock.acquire(timeout=MOST_POLITE)
+
+    def __exit__(self, *_: object) -> None:
+        """Let the other work."""
+        if self._is_mine:
+            self._lock.release()
 
 
 class Writer:
