@@ -294,7 +294,7 @@ class _Outlook:
         blank = interview.at_least(row, columns.columns, row[None, columns.columns], None)
         known = np.where(np.isnan(given), interview.record.held(row), given)
         weights = likely.weights(known, anchors(blank, row[None], interview.record.age)[0])
-        drawn = likely.complete(given, weights, left.tolist(), interview.plan.limits.drawn)
+        drawn = likely.complete(given, weights, left, interview.plan.limits.drawn)
         is_left = np.zeros(len(given), np.bool_)
         is_left[left] = True
         levels = is_left[interview.owner]

@@ -88,14 +88,14 @@ class Likely:
         """Chance of each level of every question's answer, one question after the other (see `starts`)."""
         return np.asarray((weights[:, None] * self._stacked).sum(0))
 
-    def complete(self, answers: Floats, weights: Floats, unknown: Sequence[int], count: int) -> Floats:
+    def complete(self, answers: Floats, weights: Floats, unknown: Sequence[int] | Ints, count: int) -> Floats:
         """Plausible sets of answers, shape (count, questions): what is known, and drawn answers to `unknown`."""
         cumulated = np.cumsum(weights)
         each = np.arange(count)
         drawn = np.searchsorted(cumulated, (each + 0.5) / count * cumulated[-1])
-        found = np.repeat(answers[None], count, axis=0)
-        found[:, unknown] = self._plausible(count)[each, drawn][:, unknown]
-        return found
+        is_unknown = np.zeros(len(answers), np.bool_)
+        is_unknown[unknown] = True
+        return np.where(is_unknown, self._plausible(count)[each, drawn], answers)
 
     @cached_property
     def starts(self) -> Ints:
