@@ -188,16 +188,36 @@ class Interview:
         if not len(left):
             return Stop("nothing_left")
         outlook = _Outlook.of(self, row, given, left, site)
-        if self.sets is not None and self.sets(outlook.complete[:1], None if site is None else [site])[0].sum() == 1:
+        if self.sets is not None and self.sets(outlook.now, None if site is None else [site])[0].sum() == 1:
             return Stop("one_segment")
-        limits = self.plan.limits
-        settled = outlook.unsettled() <= limits.unsettled
-        worth = np.flatnonzero(outlook.effects() >= (limits.large_effect if settled else limits.least_effect))
-        return self._question(int(left[worth[0]]), outlook) if len(worth) else Stop("settled")
+        at = self._worth(outlook)
+        return Stop("settled") if at is None else self._question(int(left[at]), outlook)
+
+    def _worth(self, outlook: _Outlook) -> int | None:
+        """Position among the questions left of the first that is worth asking."""
+        effects, limits = outlook.effects(), self.plan.limits
+        at, at_once_settled = (_first(effects >= limit) for limit in (limits.least_effect, limits.large_effect))
+        # Whether the booking is settled costs more to find out than all else, and often makes no difference.
+        if at != at_once_settled and outlook.unsettled() <= limits.unsettled:
+            return at_once_settled
+        return at
 
     def answered(self, row: Floats, answers: Mapping[str, float | None]) -> Floats:
         """The row with the answers of this interview in it: what the model reads for the updated assessment."""
         return np.asarray(self.columns.written(row[None], self._given(answers)[None])[0])
+
+    def after(self, row: Floats, answers: Floats, site: str | None) -> Floats:
+        """Probabilities of needing at least each segment but the first, after each of some sets of answers.
+
+        Args:
+            row: as for `next`.
+            answers: shape (n, questions); NaN leaves what the record says.
+            site: as for `next`.
+
+        Returns:
+            Shape (n, thresholds).
+        """
+        return self.at_least(row, self.columns.columns, self.columns.values(row, answers), site)
 
     def _given(self, answers: Mapping[str, float | None]) -> Floats:
         places = self._places
@@ -271,55 +291,71 @@ class _Outlook:
     """What the answers left could do to one person's assessment.
 
     Attributes:
-        complete: probabilities as things stand, and after each plausible set of answers, shape (1 + drawn, thresholds).
-        single: probabilities after each level of each answer left, one question after the other, (levels, thresholds).
-        chance: the chance of each level, shape (levels,).
-        owner: the question of each level, rising, shape (levels,).
-        left: how many questions are left.
-        table: the segments.
+        interview: the interview.
+        row: the features, shape (features,).
+        given: the answers so far, shape (questions,), NaN where there is none.
+        left: the questions left.
+        site: of the patient.
+        weights: of the classes of people, shape (classes,).
+        levels: the levels of the answers left, one question after the other, among those of all questions.
+        found: probabilities as things stand, and after each of these levels, shape (1 + levels, thresholds).
     """
 
-    complete: Floats
-    single: Floats
-    chance: Floats
-    owner: Ints
-    left: int
-    table: SegmentTable
+    interview: Interview
+    row: Floats
+    given: Floats
+    left: Ints
+    site: str | None
+    weights: Floats
+    levels: Ints
+    found: Floats
 
     @classmethod
     def of(cls, interview: Interview, row: Floats, given: Floats, left: Ints, site: str | None) -> _Outlook:
-        """Ask the model about every answer at once: rows that differ in the columns of the answers only."""
-        likely, columns = interview.plan.likely, interview.columns
+        """Ask the model about each answer alone: rows that differ in the columns of the answers only."""
+        columns = interview.columns.columns
         # Where people stand among others was learnt from the curve that all sites share.
-        blank = interview.at_least(row, columns.columns, row[None, columns.columns], None)
+        blank = interview.at_least(row, columns, row[None, columns], None)
         known = np.where(np.isnan(given), interview.record.held(row), given)
-        weights = likely.weights(known, anchors(blank, row[None], interview.record.age)[0])
-        drawn = likely.complete(given, weights, left, interview.plan.limits.drawn)
+        weights = interview.plan.likely.weights(known, anchors(blank, row[None], interview.record.age)[0])
         is_left = np.zeros(len(given), np.bool_)
         is_left[left] = True
-        levels = is_left[interview.owner]
-        owner = interview.owner[levels]
-        alone = np.repeat(given[None], len(owner), axis=0)
-        alone[np.arange(len(owner)), owner] = interview.levels[levels]
-        answers = np.vstack([given[None], drawn, alone])
-        found = interview.at_least(row, columns.columns, columns.values(row, answers), site)
-        drawn_to, chance = 1 + len(drawn), likely.chances_of(weights)[levels]
-        return cls(found[:drawn_to], found[drawn_to:], chance, owner, len(left), interview.table)
+        levels = np.flatnonzero(is_left[interview.owner])
+        answers = np.repeat(given[None], 1 + len(levels), axis=0)
+        answers[np.arange(1, 1 + len(levels)), interview.owner[levels]] = interview.levels[levels]
+        return cls(interview, row, given, left, site, weights, levels, interview.after(row, answers, site))
+
+    @property
+    def now(self) -> Floats:
+        """Probabilities as things stand, shape (1, thresholds)."""
+        return self.found[:1]
+
+    @property
+    def single(self) -> Floats:
+        """Probabilities after each level of each answer left, shape (levels, thresholds)."""
+        return self.found[1:]
+
+    @property
+    def owner(self) -> Ints:
+        """The question of each level, rising, shape (levels,)."""
+        return self.interview.owner[self.levels]
 
     def unsettled(self) -> float:
         """Share of the plausible sets of answers after which something else would be booked."""
-        booked = self.table.suggest(self.complete)
-        return float((booked[1:] != booked[0]).mean())
+        interview, plan = self.interview, self.interview.plan
+        drawn = plan.likely.complete(self.given, self.weights, self.left, plan.limits.drawn)
+        complete = interview.after(self.row, drawn, self.site)
+        return float((interview.table.suggest(complete) != interview.table.suggest(self.now)[0]).mean())
 
     def effects(self) -> Floats:
         """By how much each answer left moves the log-odds: standard deviation, summed over the thresholds."""
-        found = np.zeros(self.left)
-        _spread(np.ascontiguousarray(_log_odds(self.single)), self.chance, self.owner, found)
+        found, chance = np.zeros(len(self.left)), self.interview.plan.likely.chances_of(self.weights)[self.levels]
+        _spread(np.ascontiguousarray(_log_odds(self.single)), chance, self.owner, found)
         return found
 
     def suggested(self, at: int) -> Sequence[int]:
         """Position of the segment suggested after each level of a question's answer."""
-        found: list[int] = self.table.suggest(self.single[self.owner == at]).tolist()
+        found: list[int] = self.interview.table.suggest(self.single[self.owner == at]).tolist()
         return found
 
 
@@ -339,6 +375,12 @@ def _spread(after: Floats, chance: Floats, owner: Ints, found: Floats) -> None:
                 spread += chance[level] * (after[level, k] - centre) ** 2
             found[at] += np.sqrt(spread)
         first = last
+
+
+def _first(of: Bools) -> int | None:
+    """Position of the first that is true."""
+    at = int(of.argmax())
+    return at if of[at] else None
 
 
 def anchors(at_least: Floats, x: Floats, age: int | None) -> Floats:
