@@ -131,9 +131,9 @@ def strongest(catalogue: Catalogue, values: Floats, contributions: Floats, most:
     most = min(most, len(groups.names))
     sums = groups.sums(contributions)
     group = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
-    weight, feature = np.empty(group.shape), np.empty(group.shape, np.int64)
-    _name(sums, values, contributions, groups.order, groups.starts, group, weight, feature)
-    return Strongest(groups.names, group, weight, feature, np.take_along_axis(values, feature, 1))
+    weight, feature, value = np.empty(group.shape), np.empty(group.shape, np.int64), np.empty(group.shape)
+    _name(sums, values, contributions, groups.order, groups.starts, group, weight, feature, value)
+    return Strongest(groups.names, group, weight, feature, value)
 
 
 def sentences(catalogue: Catalogue, found: Strongest, language: Language) -> NDArray[np.object_]:
@@ -199,10 +199,10 @@ def _groups(catalogue: Catalogue) -> _Groups:
     return _Groups(names, order, np.searchsorted(place[order], np.arange(len(names) + 1)))
 
 
-@compiled(f"void(f8[:, ::1], {ANY_ROWS}, {ANY_ROWS}, i8[::1], i8[::1], i8[:, :], f8[:, ::1], i8[:, ::1])")
+@compiled(f"void(f8[:, ::1], {ANY_ROWS}, {ANY_ROWS}, i8[::1], i8[::1], i8[:, :], f8[:, ::1], i8[:, ::1], f8[:, ::1])")
 def _name(  # noqa: PLR0917 - compiled code takes plain arrays
     sums: Floats, values: Floats, contributions: Floats, order: Ints, starts: Ints, group: Ints, weight: Floats,
-    feature: Ints,
+    feature: Ints, value: Floats,
 ) -> None:  # fmt: skip
     """Find the member of each group that pushed most its way; one with a value unless it pushed less than half."""
     for row in range(len(group)):
@@ -220,6 +220,7 @@ def _name(  # noqa: PLR0917 - compiled code takes plain arrays
                 if not np.isnan(values[row, member]) and mine_too >= most / 2 and mine_too > push:
                     named, push = member, mine_too
             feature[row, at] = best if named < 0 else named
+            value[row, at] = values[row, feature[row, at]]
 
 
 @dataclass(frozen=True)
