@@ -12,6 +12,7 @@ import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
+from uuid import UUID
 
 import orjson
 from typing_extensions import override
@@ -26,7 +27,7 @@ _SANE = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE
 
 def request_id(offered: str) -> str:
     """The id that a caller offers for its request, if it is one; else a new one."""
-    return offered if _SANE.fullmatch(offered) else f"{_NUMBERS.getrandbits(128):032x}"
+    return offered if _SANE.fullmatch(offered) else str(UUID(int=_NUMBERS.getrandbits(128), version=4))
 
 
 class JsonLines(logging.Formatter):

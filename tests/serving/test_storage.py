@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import MetaData, func, select, text
+from sqlalchemy import MetaData, event, func, select, text
 
 from records.clock import instant, microsecond
 from records.database import Database, DatabaseError, add, rows_of
@@ -31,7 +33,7 @@ from serving.snapshots import Snapshot, opened, pack, unpack
 from serving.storage.tables import AUDIT, KEPT, SEALED, SPENT
 from serving.storage.vault import Vault
 from serving.storage.versions import KEPT_STEPS, VAULT_STEPS, Steps, prepare
-from serving.storage.writer import Write
+from serving.storage.writer import Turn, Write
 from serving.wire import Notice
 from tests.records.database.histories import histories
 from tests.rows import patient
@@ -124,11 +126,11 @@ def test_tokens_that_ended_are_forgotten(own_house: House) -> None:
 
 def test_what_one_request_cannot_keep_does_not_cost_the_others(own_house: House) -> None:
     """The writer's thread is held up, so that all of these come together into one transaction."""
-    ledger, event = own_house.ledger, {"patient_id": "nobody", "event_id": "1"}
+    ledger, unowned = own_house.ledger, {"patient_id": "nobody", "event_id": "1"}
     with ledger.database.transaction():
         waiting = ledger.writer.put(Write(lines=["held up"]))
         good = [ledger.writer.put(Write(lines=[str(number)])) for number in range(5)]
-        bad = ledger.writer.put(Write(events={"assessments": [event]}, lines=["bad"]))
+        bad = ledger.writer.put(Write(events={"assessments": [unowned]}, lines=["bad"]))
         gone = ledger.writer.put(Write(lines=["gone"]))
         gone.cancel()
     assert waiting.result()
@@ -328,8 +330,6 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_an_access_file_takes_the_place_of_the_demo(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     from serving.tenants import AccessError
 
     with pytest.raises(AccessError, match="cannot be read"):
@@ -353,6 +353,53 @@ def test_under_load_one_commit_serves_several_and_a_lone_write_does_not_wait(
     waiting = [writer.put(Write(lines=[str(number)])) for number in range(20)]
     assert all(one.result(timeout=60) for one in waiting)
     assert batches == [1, 20]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_rows_go_in_while_nobody_answers_and_commits_wait_for_nobody(
+    kind: str, request: pytest.FixtureRequest, records: Path, tmp_path: Path
+) -> None:
+    """A statement of SQLite waits for nobody and takes the turn; PostgreSQL may keep one waiting, and takes none."""
+    own = Settings.under(tmp_path / "house", records)
+    if kind == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        own = replace(own, database=url, vault=url)
+    house = House.open(own)
+    ledger, done = house.ledger, set()
+    lock = ledger.writer.turn._lock
+    for used in (ledger.database._engine, ledger.vault._engine):
+        event.listen(used, "before_cursor_execute", lambda *given: done.add((given[2].split()[0], lock.locked())))
+        event.listen(used, "commit", lambda _: done.add(("COMMIT", lock.locked())))
+    sealed = ledger.vault.sealed("x", b"x", NOW)
+    assert ledger.writer.put(Write(events={"patients": [patient("p")]}, sealed=[sealed], lines=["x"])).result()
+    house.close()
+    assert ("COMMIT", False) in done
+    assert ("COMMIT", True) not in done
+    assert ("INSERT", kind == "sqlite") in done
+    assert ("INSERT", kind != "sqlite") not in done
+
+
+def test_a_turn_is_waited_for_but_not_for_ever(own_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn, order = Turn(), []
+
+    def work() -> None:
+        with turn.taken():
+            order.append("other")
+
+    monkeypatch.setattr("serving.storage.writer.MOST_POLITE", 60.0)
+    with ThreadPoolExecutor(1) as pool:
+        with turn.taken():
+            waiting = pool.submit(work)
+            time.sleep(0.02)
+            order.append("one")
+        waiting.result()
+    assert order == ["one", "other"]
+    monkeypatch.setattr("serving.storage.writer.MOST_POLITE", 0.01)
+    writer = own_house.ledger.writer
+    with writer.turn.taken():
+        assert writer.put(Write(lines=["x"])).result()
+        assert writer.turn._lock.locked()
+    assert not writer.turn._lock.locked()
 
 
 def test_one_call_wakes_an_event_loop_for_all_that_was_written_together(own_house: House) -> None:
