@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 COUNT, ANY, TOTAL, MEAN, SLOPE, SINCE, OLDEST, LAST, HIGHEST, LOWEST, DISTINCT, REPEATED, USUAL = range(13)
 GAP, STARTS_EPISODE, RETREATED, RECALL_KEPT, OVERDUE = range(5)
 ADD, LEAST, GREATEST = range(3)
+MICROSECONDS_A_DAY = 86_400_000_000
 AGE, WINDOW, STORED = range(3)
 """The first columns of seen events: whole days since, the shortest window that holds them, and then what is stored."""
 
@@ -461,9 +462,20 @@ def _answer(ask: Ask, pairs: Pairs, places: Ints, days: Floats, planes: Floats, 
 
 
 @part
+def _count_days(happened: Ints, since: Ints, offset: Ints, day: Ints) -> None:
+    """Helsinki days since 1970 of instants; best in the order of time, as each offset is looked for near the last."""
+    at = 0
+    for each in range(len(happened)):
+        while happened[each] < since[at]:
+            at -= 1
+        while at + 1 < len(since) and happened[each] >= since[at + 1]:
+            at += 1
+        day[each] = (happened[each] + offset[at]) // MICROSECONDS_A_DAY
+
+
+@part
 def _read(  # noqa: PLR0917 - compiled code takes plain arrays
-    seen: Ints, values: Floats, many: int, stored: int, today: int, day: NDArray[np.int32], limits: Ints,
-    columns: Floats,
+    seen: Ints, values: Floats, many: int, stored: int, today: int, day: Ints, limits: Ints, columns: Floats,
 ) -> None:  # fmt: skip
     """Take over what the moment sees of one source: ages, the shortest windows that hold them, and stored columns."""
     for at in range(len(seen)):
@@ -494,13 +506,13 @@ def _answer_source(  # noqa: PLR0917 - compiled code takes plain arrays
             _answer(ask, pairs, places, days, planes, out)
 
 
-_EVENTS = "i8[::1], i8[::1], i4[::1], i8[::1], f8[::1], i8, i8"
+_EVENTS = "i8[::1], i8[::1], i8[::1], f8[::1], i8, i8, i8[::1], i8[::1]"
 _PROGRAM = "i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[::1], i8[::1], f8[::1], f8[::1]"
 
 
 @compiled(f"void({_EVENTS}, {_PROGRAM}, i8[::1], f8[::1])")
 def fill(  # noqa: PLR0917 - compiled code takes plain arrays
-    happened: Ints, recorded: Ints, day: NDArray[np.int32], counts: Ints, values: Floats, as_of: int, today: int,
+    happened: Ints, recorded: Ints, counts: Ints, values: Floats, as_of: int, today: int, since: Ints, offset: Ints,
     sources: Ints, derived: Ints, selections: Ints, conditions: Ints, asks: Ints, shares: Ints, places: Ints,
     limits: Ints, numbers: Floats, days: Floats, conventions: Ints, out: Floats,
 ) -> None:  # fmt: skip
@@ -509,11 +521,11 @@ def fill(  # noqa: PLR0917 - compiled code takes plain arrays
     Args:
         happened: microseconds since 1970 in UTC, source after source, each sorted by time and event id.
         recorded: the same of when it became known.
-        day: the Helsinki days of `happened`.
         counts: the number of events of each source.
         values: the stored columns of each source, one after another; NaN for missing.
         as_of: the moment, in microseconds since 1970 in UTC.
         today: the Helsinki day of the moment.
+        since, offset: as `records.clock.offsets` gives them.
         sources, derived, selections, conditions, asks, shares: rows of the classes of this module.
         places: positions of planes.
         limits: lengths of windows in days, rising within a source.
@@ -527,6 +539,8 @@ def fill(  # noqa: PLR0917 - compiled code takes plain arrays
     seen, kept, space = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(rules.columns * most)
     number, of, table = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(4 * most, np.int64)
     room, planes = Room(number, of, table, np.empty(most * (1 + len(limits)))), np.empty(5 * rules.planes)
+    day = np.empty(len(happened), np.int64)
+    _count_days(happened, since, offset, day)
     first, value = 0, 0
     for at in range(len(sources)):
         row, many = sources[at], counts[at]

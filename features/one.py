@@ -18,7 +18,7 @@ from features.evaluate import Matrix
 from features.events import YEAR, Floats
 from features.kernel import fill
 from features.program import Program, program_of
-from records.clock import EPOCH_DAY, day, days_of, microsecond
+from records.clock import EPOCH_DAY, day, microsecond, offsets
 from records.person import Person
 
 
@@ -39,7 +39,7 @@ def evaluate_person(catalogue: Catalogue, person: Person, as_of: datetime) -> Ma
     program, today = program_of(catalogue), day(as_of)
     values = np.empty(len(catalogue))
     _fill_personal(program, person.row, today, values)
-    fill(*_events(program, person), microsecond(as_of), today, *program.tables, values)
+    fill(*_events(program, person), microsecond(as_of), today, *offsets(), *program.tables, values)
     return Matrix(catalogue.names, values.reshape(1, -1))
 
 
@@ -80,6 +80,5 @@ def _events(program: Program, person: Person) -> tuple[np.ndarray, ...]:
             for read in reads:
                 found = rows[read.column]
                 values.append(found if read.numbers is None else map(read.numbers().__getitem__, found))
-    times = np.concatenate(happened)
     flat = np.fromiter(chain.from_iterable(values), np.float64, total)
-    return times, np.concatenate(recorded), days_of(times), np.array(counts, np.int64), flat
+    return np.concatenate(happened), np.concatenate(recorded), np.array(counts, np.int64), flat

@@ -92,10 +92,13 @@ class _Rule:
             return f"{self.column} is above {self.most:g}"
         return None
 
-    def holds(self, values: Sequence[Any]) -> bool:
-        """Whether it is plain that no value is wrong."""
-        if self.one_of:
-            return self.one_of.issuperset(values)
+    @property
+    def is_span(self) -> bool:
+        """Whether it asks for a number within a span."""
+        return not self.one_of and (self.least is not None or self.most is not None)
+
+    def spans(self, values: Sequence[Any]) -> bool:
+        """Whether it is plain that no number is missing that may not be, or out of its span."""
         if None in values:
             if not self.nullable:
                 return False
@@ -116,9 +119,40 @@ def _rules(name: str) -> tuple[_Rule, ...]:
     return tuple(rule for rule in rules if rule.asks)
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """The rules of a table of events by what they ask; those of the two times stand apart.
+
+    Attributes:
+        one_of: the columns that hold allowed values only, and these.
+        within: the columns of numbers within a span, and their rules.
+        there: all other columns in which nothing may be missing.
+    """
+
+    one_of: tuple[tuple[str, frozenset[str]], ...]
+    within: tuple[tuple[str, _Rule], ...]
+    there: tuple[str, ...]
+
+    def hold(self, values: Mapping[str, Sequence[Any]]) -> bool:
+        """Whether it is plain that no value is wrong; not where a column is absent."""
+        try:
+            return (
+                all(None not in values[column] for column in self.there)
+                and all(allowed.issuperset(values[column]) for column, allowed in self.one_of)
+                and all(rule.spans(values[column]) for column, rule in self.within)
+            )
+        except KeyError:
+            return False
+
+
 @cache
-def _rules_but_of_times(name: str) -> tuple[_Rule, ...]:
-    return tuple(rule for rule in _rules(name) if rule.column not in TIMES)
+def _columns(name: str) -> _Columns:
+    rules = [rule for rule in _rules(name) if rule.column not in TIMES]
+    return _Columns(
+        one_of=tuple((rule.column, rule.one_of) for rule in rules if rule.one_of),
+        within=tuple((rule.column, rule) for rule in rules if rule.is_span),
+        there=tuple(rule.column for rule in rules if not rule.one_of and not rule.is_span),
+    )
 
 
 @dataclass(frozen=True)
@@ -169,10 +203,7 @@ def _usable(name: str, rows: Columns, bounds: _Bounds) -> tuple[Columns, Sequenc
 
 def _is_plainly_good(name: str, rows: Columns, bounds: _Bounds) -> bool:
     ids = rows["event_id"]
-    if len(set(ids)) < len(ids) or not bounds.hold(*rows.times):
-        return False
-    # That no time is missing is known by now.
-    return all(rule.holds(rows[rule.column]) for rule in _rules_but_of_times(name))
+    return len(set(ids)) == len(ids) and bounds.hold(*rows.times) and _columns(name).hold(rows.values)
 
 
 def _reasons(name: str, rows: Columns, bounds: _Bounds) -> Iterator[str | None]:

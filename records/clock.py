@@ -93,7 +93,7 @@ def days_of(utc: NDArray[np.int64]) -> NDArray[np.int32]:
 
 
 def _days(utc: NDArray[np.int64]) -> NDArray[np.int32]:
-    since, offset = _offsets()
+    since, offset = offsets()
     local = utc + offset[np.searchsorted(since, utc, side="right") - 1]
     return (local // _DAY).astype(np.int32)
 
@@ -132,13 +132,13 @@ def utc(local: NDArray[np.int64]) -> NDArray[np.int64]:
     Of the hour that a clock change repeats, the first is meant; a time that a change leaps over is read an hour later
     (03:30 as 04:30). `instant` reads a time without an offset in the same way.
     """
-    since, offset = _offsets()
+    since, offset = offsets()
     change = since[1:] + np.maximum(offset[:-1], offset[1:])
     return np.asarray(local - offset[np.searchsorted(change, local, side="right")])
 
 
 @cache
-def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """From which microsecond on which offset of Helsinki holds, in microseconds east of UTC.
 
     Read off the time zone database month by month, because Arrow's own conversion knows no summer time after 2037.
@@ -154,7 +154,7 @@ def _offsets() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 @cache
 def _listed_offsets() -> tuple[list[int], list[int]]:
-    since, offset = _offsets()
+    since, offset = offsets()
     return since.tolist(), offset.tolist()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.assessment import Assessment, assess_person
 from records.check_person import CheckedPerson, check_person
-from records.clock import EPOCH_DAY, date_of, day, days_of
+from records.clock import EPOCH_DAY, date_of, day, day_at
 from records.person import Person
 from serving import wording
 from serving.advice import Advice, AdviceError, Patient, advice_on
@@ -142,5 +142,6 @@ def _patient(person: Person, assessment: Assessment) -> Patient:
     age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     rows = person["findings"]
     # In the order of time, so that the last value of a kind stays.
-    found = zip(rows["kind"], rows["value"], days_of(rows.happened).tolist(), strict=True)
-    return Patient(age, assessment.special_needs, {kind: (value, now - happened) for kind, value, happened in found})
+    found = dict(zip(rows["kind"], zip(rows["value"], rows.times[0], strict=True), strict=True))
+    latest = {kind: (value, now - day_at(happened)) for kind, (value, happened) in found.items()}
+    return Patient(age, assessment.special_needs, latest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -101,3 +102,17 @@ def test_a_code_of_a_million_letters_is_looked_up_at_once() -> None:
     long = event("procedures", "2020-01-01", code="SFA20" + "A" * 1_000_000)
     found = check_person(Person.from_rows({"patients": [patient()], "procedures": [long]}))
     assert not found.notices
+
+
+def test_a_column_that_is_absent_is_all_missing() -> None:
+    """Where it may be missing nothing is said; where not, every event is set aside, as if the column were there."""
+    row = {"patient_id": "a", "birth_date": None, "sex": "unknown", "special_needs": False, "non_disclosure": False}
+    person = Person.from_rows({"patients": [row], "visits": [event("visits", "2025-01-01")]})
+    rows = person["visits"]
+    for absent in rows.values:
+        less = {name: column for name, column in rows.values.items() if name != absent}
+        none = {**less, absent: [None]}
+        found, meant = (
+            check_person(replace(person, events={"visits": replace(rows, values=values)})) for values in (less, none)
+        )
+        assert found.set_aside == meant.set_aside
