@@ -17,13 +17,29 @@ import numpy as np
 import pytest
 
 from benchmarks import serving
-from benchmarks.serving import BARE, FASTAPI, MLFLOW, ONE, TWO, Latency, Learnt, Request, Results, Target, Throughput
+from benchmarks.serving import (
+    BARE,
+    FASTAPI,
+    MLFLOW,
+    ONE,
+    SILENT,
+    TWO,
+    Latency,
+    Learnt,
+    Request,
+    Results,
+    Target,
+    Throughput,
+)
 from records import store
 from records.simulate import simulate
 from tests.serving import conftest
 from tests.serving.asker import Asker, posted
 
 release_folder = conftest.release_folder
+
+
+ALL = [FASTAPI, MLFLOW, BARE, ONE, SILENT, TWO]
 
 
 def question() -> bytes:
@@ -33,7 +49,8 @@ def question() -> bytes:
 @pytest.fixture(scope="module")
 def found() -> Results:
     """Figures that were made up."""
-    rates = {BARE: (4000, 0.1), FASTAPI: (900, 0.6), MLFLOW: (40, 25.0), ONE: (200, 3.0), TWO: (380, 4.5)}
+    rates = {FASTAPI: (900, 0.6), MLFLOW: (40, 25.0), BARE: (4000, 0.1), ONE: (200, 3.0), SILENT: (210, 4.1),
+             TWO: (380, 4.5)}  # fmt: skip
     rounds = {name: [Throughput(rate * slow, cpu) for slow in (1.0, 0.5, 0.9)] for name, (rate, cpu) in rates.items()}
     ran = [[Latency(share, share * 200, 10.0, 20.0, 30.0 * share * times) for share in serving.SHARES]
            for times in (1, 4, 9)]  # fmt: skip
@@ -50,7 +67,10 @@ def test_ratios_are_of_rounds_and_times_are_medians(found: Results) -> None:
 
 def test_the_report_names_every_limit_and_what_misses_it(found: Results, tmp_path: Path) -> None:
     text = serving.report(found, 3, 5.0)
-    assert "| CPU a request, times the bare endpoint's | 40 | 30.0 |" in text
+    assert "| CPU a request, times the bare endpoint's, with the next question | 40 | 30.0 |" in text
+    assert (
+        "| CPU a request, times the bare endpoint's, without it, as the limit is meant | 40 | 41.0 (missed) |" in text
+    )
     assert "| Throughput of one worker, times that of `mlflow models serve` | 20 | 5.0 (missed) |" in text
     assert "| p99 against p50 at half of saturation, one worker | 5 | 6.0 (missed) |" in text
     assert "| Seconds until ready | 15 | 20.0 (missed) |" in text
@@ -125,7 +145,7 @@ def test_fastapi_predicts_from_ready_features(release_folder: Path, monkeypatch:
 def test_all_targets_start_and_answer(release_folder: Path, tmp_path: Path) -> None:
     learnt = Learnt(release_folder, [question()], [serving.features_of(question())])
     with serving.targets(tmp_path, learnt) as started:
-        assert [target.name for target in started] == [BARE, FASTAPI, MLFLOW, ONE, TWO]
+        assert [target.name for target in started] == ALL
         for target in started:
             assert asyncio.run(serving.closed(target, 2, 0.1)).rate > 0
             assert 0 < target.worker_megabytes() < 2_000
@@ -149,7 +169,7 @@ def test_every_target_is_asked_the_same_patients(
     monkeypatch.setattr(serving, "save_for_mlflow", lambda *_: None)
     learnt = Learnt(release_folder, [question()] * 3, [serving.features_of(question())] * 3)
     with serving.targets(tmp_path, learnt) as told:
-        assert {one.name: len(one.requests) for one in told} == dict.fromkeys((BARE, FASTAPI, MLFLOW, ONE, TWO), 3)
+        assert {one.name: len(one.requests) for one in told} == dict.fromkeys(ALL, 3)
         whole = told[3].requests[0].content
         assert whole.startswith(b"POST /v1/assess HTTP/1.1")
         assert b"Authorization: Bearer " in whole
