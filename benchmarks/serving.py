@@ -577,7 +577,7 @@ def _conditions(found: Results, rounds: int, seconds: float) -> str:
 def _limits(found: Results) -> Iterator[str]:
     yield "| limit | at most or at least | reached |"
     yield "|---|---:|---:|"
-    for name, says in ((ONE, "with the next question"), (SILENT, "without it, as the limit is meant")):
+    for name, says in ((ONE, "with the next question"), (SILENT, "without it, as asked")):
         times = found.ratio(name, BARE, lambda one: one.cpu)
         yield _limit(f"CPU a request, times the bare endpoint's, {says}", MOST_CPU, times)
     faster = found.ratio(ONE, MLFLOW, lambda one: one.rate)
