@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
@@ -98,6 +100,21 @@ def require_reachable(reached: Engine, url: str) -> None:
             pass
     except DBAPIError as error:
         raise DatabaseError(f"{masked(url)} cannot be reached: {_reason(error, url)}") from None
+
+
+@contextmanager
+def writing(opened: Engine) -> Iterator[Connection]:
+    """A transaction that writes; it has waited for all others that do when it begins, and its statements wait for none.
+
+    That is so on SQLite, where a reader that turns writer may have to give up.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: it cannot begin or commit.
+    """
+    with opened.connect() as reached:
+        connection = reached.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        with connection.begin():
+            yield connection
 
 
 def _reason(error: DBAPIError, url: str) -> str:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records.database.connection import engine, require_reachable
+from records.database.connection import engine, require_reachable, writing
 from records.database.errors import DatabaseError, told_plainly
 from records.database.insertion import insert
 from records.database.rows import RowError, arrow_table, fetching
@@ -103,11 +103,8 @@ class Database:
         Raises:
             DatabaseError: a statement fails, or the commit; nothing was written.
         """
-        with told_plainly(), self._engine.connect() as opened:
-            # A reader that turns writer may have to give up on SQLite; one that writes from the start waits its turn.
-            connection = opened.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-            with connection.begin():
-                yield connection
+        with told_plainly(), writing(self._engine) as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, select
 
-from records.database.connection import engine, require_reachable, sqlite_file
+from records.database.connection import engine, require_reachable, sqlite_file, writing
 from records.database.errors import DatabaseError, told_plainly
 from records.database.insertion import insert
 from serving.storage.tables import VAULT
@@ -67,7 +67,7 @@ class Vault:
         Raises:
             DatabaseError: the database fails; nothing was written.
         """
-        with told_plainly(), self._engine.begin() as connection:
+        with told_plainly(), writing(self._engine) as connection:
             yield connection
 
     def content(self, name: str) -> bytes | None:

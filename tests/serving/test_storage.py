@@ -365,10 +365,11 @@ def test_rows_go_in_while_nobody_answers_and_commits_wait_for_nobody(
         url = request.getfixturevalue("postgres_url")
         own = replace(own, database=url, vault=url)
     house = House.open(own)
-    ledger, done = house.ledger, set()
+    ledger, done, said = house.ledger, set(), set()
     lock = ledger.writer.turn._lock
     for used in (ledger.database._engine, ledger.vault._engine):
         event.listen(used, "before_cursor_execute", lambda *given: done.add((given[2].split()[0], lock.locked())))
+        event.listen(used, "before_cursor_execute", lambda *given: said.add(given[2]))
         event.listen(used, "commit", lambda _: done.add(("COMMIT", lock.locked())))
     sealed = ledger.vault.sealed("x", b"x", NOW)
     assert ledger.writer.put(Write(events={"patients": [patient("p")]}, sealed=[sealed], lines=["x"])).result()
@@ -377,6 +378,10 @@ def test_rows_go_in_while_nobody_answers_and_commits_wait_for_nobody(
     assert ("COMMIT", True) not in done
     assert ("INSERT", kind == "sqlite") in done
     assert ("INSERT", kind != "sqlite") not in done
+    # Whoever begins to write when a row comes would wait for other workers in its turn.
+    assert {begin for begin in said if begin.startswith("BEGIN")} == (
+        {"BEGIN IMMEDIATE"} if kind == "sqlite" else set()
+    )
 
 
 def test_a_turn_is_waited_for_but_not_for_ever(own_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
