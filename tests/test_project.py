@@ -63,13 +63,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def serve(records: Path, out: Path) -> None:
     """A history as a service leaves it: with an assessment of everybody in each of the last months."""
     history = store.read(records)
-    now = datetime.now(UTC)
+    this = datetime.now(HELSINKI)
+    months = [divmod(this.year * 12 + this.month - 1 - ago, 12) for ago in range(1, 15)]
+    middles = [datetime(year, month + 1, 15, tzinfo=UTC) for year, month in months]
     rows = [
-        {"patient_id": name, "event_id": f"{name}-{ago}", "event_time": now - timedelta(days=30 * ago),
-         "recorded_at": now - timedelta(days=30 * ago), "source": "service", "model_version": "1",
+        {"patient_id": name, "event_id": f"{name}-{at:%Y-%m}", "event_time": at,
+         "recorded_at": at, "source": "service", "model_version": "1",
          "features_version": DENTAL.version, "rules_version": "1", "suggested": "light",
          "at_least_moderate": 0.2, "at_least_heavy": 0.1}
-        for name in history.patient_ids.to_pylist()[:300] for ago in range(1, 15)
+        for name in history.patient_ids.to_pylist()[:300] for at in middles
     ]  # fmt: skip
     store.write(History.of({**history.tables, "assessments": raw_table("assessments", rows)}), out)
 
