@@ -49,6 +49,7 @@ from alerts.verdict import (
     verdict_on_portal_message,
     verdict_on_text_message,
 )
+from records.database.connection import writing
 from records.database.tables import DATABASE_TABLES
 
 OUTBOX, ALERTS, PATIENTS = tables.messages_outbox, tables.alerts, DATABASE_TABLES["patients"]
@@ -235,11 +236,8 @@ class Dispatcher:
         return self._write_once(work)
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._writer() as connection, connection.begin():
+        with writing(self.engine) as connection:
             return work(connection)
-
-    def _writer(self) -> Connection:
-        return self.engine.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE")
 
 
 def _lock(connection: Connection, message_id: str, condition: ColumnElement[bool]) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
+from records.database import connection
 from records.database.errors import told_plainly
 
 _LOCK = 0xA1E27
@@ -20,11 +21,11 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseError: the database fails.
     """
-    with told_plainly(), engine.connect() as connection:
+    with told_plainly(), engine.connect() as found:
         if engine.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():
-            yield connection
+            found.execution_options(isolation_level="REPEATABLE READ")
+        with found.begin():
+            yield found
 
 
 @contextmanager
@@ -34,9 +35,5 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseError: the database fails, or another writer holds it for too long. Nothing was written.
     """
-    with told_plainly(), engine.connect() as connection:
-        connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        with connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            yield connection
+    with told_plainly(), connection.writing(engine, _LOCK) as found:
+        yield found

@@ -125,12 +125,12 @@ class _Columns:
 
     Attributes:
         one_of: the columns that hold allowed values only, and these.
-        within: the columns of numbers within a span, and their rules.
+        within: the rules of numbers within a span.
         there: all other columns in which nothing may be missing.
     """
 
     one_of: tuple[tuple[str, frozenset[str]], ...]
-    within: tuple[tuple[str, _Rule], ...]
+    within: tuple[_Rule, ...]
     there: tuple[str, ...]
 
     def hold(self, values: Mapping[str, Sequence[Any]]) -> bool:
@@ -139,7 +139,7 @@ class _Columns:
             return (
                 all(None not in values[column] for column in self.there)
                 and all(allowed.issuperset(values[column]) for column, allowed in self.one_of)
-                and all(rule.spans(values[column]) for column, rule in self.within)
+                and all(rule.spans(values[rule.column]) for rule in self.within)
             )
         except KeyError:
             return False
@@ -150,7 +150,7 @@ def _columns(name: str) -> _Columns:
     rules = [rule for rule in _rules(name) if rule.column not in TIMES]
     return _Columns(
         one_of=tuple((rule.column, rule.one_of) for rule in rules if rule.one_of),
-        within=tuple((rule.column, rule) for rule in rules if rule.is_span),
+        within=tuple(rule for rule in rules if rule.is_span),
         there=tuple(rule.column for rule in rules if not rule.one_of and not rule.is_span),
     )
 

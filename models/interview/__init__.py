@@ -5,7 +5,7 @@ from models.interview.interview import Interview, Question, Stop, of_rows
 from models.interview.likely import Likely
 from models.interview.plan import Limits, Plan
 from models.interview.questions import AnswerError, Choice, Item, Number, QuestionTableError, read_items
-from models.interview.standing import Recorded, standing
+from models.interview.standing import standing
 
 __all__ = [
     "AnswerColumns",
@@ -20,7 +20,6 @@ __all__ = [
     "Plan",
     "Question",
     "QuestionTableError",
-    "Recorded",
     "Stop",
     "of_rows",
     "read_items",

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from models.interview.questions import Item
 
 Answers = dict[str, float | None]
-
-
-class Recorded(NamedTuple):
-    """An answer on record, and how many days ago it was given."""
-
-    question: str
-    value: float
-    age: int
 
 
 def standing(
@@ -25,7 +16,8 @@ def standing(
 
     Args:
         items: the questions by name.
-        recorded: answers on record (see `Recorded`) in the order of time: the last one to a question stays.
+        recorded: answers on record in the order of time, each with its question, its value and the days since it was
+            given: the last one to a question stays.
         told: answers of this interview; None where somebody would not or could not say.
 
     Returns:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from records.database.errors import DatabaseError
@@ -103,10 +103,15 @@ def require_reachable(reached: Engine, url: str) -> None:
 
 
 @contextmanager
-def writing(opened: Engine) -> Iterator[Connection]:
-    """A transaction that writes; it has waited for all others that do when it begins, and its statements wait for none.
+def writing(opened: Engine, lock: int | None = None) -> Iterator[Connection]:
+    """A transaction that writes.
 
-    That is so on SQLite, where a reader that turns writer may have to give up.
+    On SQLite it waits for all others that write before it begins, and its statements wait for none: a reader that turns
+    writer may have to give up.
+
+    Args:
+        opened: the database.
+        lock: on PostgreSQL, the advisory lock under which no other one may be under way.
 
     Raises:
         sqlalchemy.exc.DBAPIError: it cannot begin or commit.
@@ -114,6 +119,8 @@ def writing(opened: Engine) -> Iterator[Connection]:
     with opened.connect() as reached:
         connection = reached.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         with connection.begin():
+            if lock is not None and opened.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(lock)))
             yield connection
 
 

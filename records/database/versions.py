@@ -18,10 +18,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from records.database.connection import engine, masked, require_reachable, sqlite_file
+from records.database.connection import engine, masked, require_reachable, sqlite_file, writing
 from records.database.errors import DatabaseError
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -63,7 +63,7 @@ class Chain:
         Raises:
             DatabaseError: the database cannot be reached or is newer than this code, or the version is not known.
         """
-        with _reached(url) as reached, _alone(reached) as connection:
+        with _reached(url) as reached, writing(reached, _LOCK) as connection:
             self._require_known(connection, url)
             if version != "base" and version not in self.versions():
                 raise DatabaseError(f"there is no version {version}; there are {', '.join(sorted(self.versions()))}")
@@ -95,7 +95,7 @@ class Chain:
 
     def _upgrade(self, reached: Engine, url: str) -> None:
         try:
-            with _alone(reached) as connection:
+            with writing(reached, _LOCK) as connection:
                 self._require_known(connection, url)
                 command.upgrade(self.config(connection), "head")
         except DBAPIError:
@@ -170,15 +170,6 @@ def _reached(url: str) -> Iterator[Engine]:
         yield reached
     finally:
         reached.dispose()
-
-
-@contextmanager
-def _alone(reached: Engine) -> Iterator[Connection]:
-    """A transaction that no other migration runs beside."""
-    with reached.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE") as connection, connection.begin():
-        if reached.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        yield connection
 
 
 def _create_folder(url: str) -> None:

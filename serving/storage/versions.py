@@ -6,8 +6,7 @@ and for the same reason. A test draws the difference between the steps' outcome 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, Engine
 
+from records.database.connection import writing
 from records.database.errors import DatabaseError
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -44,7 +44,7 @@ def prepare(opened: Engine, wanted: Steps) -> None:
     with opened.connect() as connection:
         if _taken(connection, wanted) == len(wanted.steps):
             return
-    with _alone(opened) as connection:
+    with writing(opened, _LOCK) as connection:
         taken = _taken(connection, wanted)
         if taken > len(wanted.steps):
             raise DatabaseError(
@@ -71,14 +71,6 @@ def _count(connection: Connection, wanted: Steps) -> None:
 
 def _counter(wanted: Steps) -> sa.Table:
     return sa.Table(wanted.counter, sa.MetaData(), sa.Column("steps", sa.Integer, nullable=False))
-
-
-@contextmanager
-def _alone(opened: Engine) -> Iterator[Connection]:
-    with opened.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE") as connection, connection.begin():
-        if opened.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        yield connection
 
 
 def _needed(name: str, kind: sa.types.TypeEngine[Any] = TEXT) -> sa.Column[Any]:

@@ -16,7 +16,7 @@ from alerts.gateways import Delivery, HttpGateway, Outcome, Outgoing, Result
 from alerts.outbox import key_of, queue, withdraw
 from alerts.phones import DatabasePhoneBook
 from alerts.verdict import Policy
-from records.database.connection import engine
+from records.database.connection import engine, writing
 from records.database.tables import DATABASE_TABLES
 from tests.alerts.mail import DEFINITIONS, MINUTE, NOW, Definition, due, outbox, queued, seeded, told
 
@@ -363,15 +363,14 @@ def test_a_locked_file_is_waited_for_and_in_the_end_told_of(lite_url: str, monke
     transaction = holder.begin()
     tries: list[int] = []
     found = dispatcher(reached, Pretended())
-    plain = found._writer
 
-    def counted():
+    def counted(opened: Engine):
         tries.append(1)
         if len(tries) == 8:
             transaction.rollback()
-        return plain()
+        return writing(opened)
 
-    found._writer = counted
+    monkeypatch.setattr("alerts.dispatch.writing", counted)
     with pytest.raises(OperationalError, match="locked"):
         found.once()
     assert len(tries) == 6
